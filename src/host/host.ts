@@ -1,0 +1,58 @@
+/**
+ * What `urocket serve` runs: every part wired together, in one process. It is started with folders and stops in order;
+ * the command line turns its outcomes into words and exit codes.
+ */
+import type { Diagnostic } from "../core/diagnostic.ts";
+import type { Log } from "../telemetry/receipt.ts";
+
+export interface HostSettings {
+  /** App folders, absolute, at least one. */
+  readonly folders: readonly string[];
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly address: string;
+  /** TCP port; 0: any free one. Default 8080. */
+  readonly port: number;
+  /** Whether responses carry `Server-Timing`. */
+  readonly timing: boolean;
+  /** Whether service files and contracts are watched and reloaded on change. */
+  readonly watch: boolean;
+  /** How long open exchanges may go on after a stop is asked for, in ms. Default 30 s. */
+  readonly graceMs: number;
+  readonly log: Log;
+}
+
+export interface RunningHost {
+  /** "http://127.0.0.1:8080" */
+  readonly url: string;
+  readonly apps: readonly ServedApp[];
+  /** Reads every service file and contract again; a bad one keeps the old version and is told in `problems`. */
+  reload(): Promise<ReloadOutcome>;
+  /** Closes the listener at once, lets open exchanges finish within `graceMs`, then ends what is left. Idempotent. */
+  drain(): Promise<void>;
+  /** Ends everything now. Also while draining. */
+  stop(): Promise<void>;
+}
+
+export interface ServedApp {
+  readonly name: string;
+  readonly folder: string;
+  readonly operations: readonly { readonly method: string; readonly path: string; readonly validated: boolean; readonly handled: boolean }[];
+  /** Limits of the service file that this machine does not let us hold, as sentences. */
+  readonly limitsNotHeld: readonly string[];
+}
+
+export interface ReloadOutcome {
+  readonly apps: readonly {
+    readonly name: string;
+    readonly folder: string;
+    readonly outcome: "reloaded" | "unchanged" | "kept-old";
+    readonly problems: readonly Diagnostic[];
+  }[];
+}
+
+/** Why a host did not start. Nothing is left running. */
+export type StartFailure =
+  | { readonly kind: "configuration"; readonly problems: readonly Diagnostic[] }
+  | { readonly kind: "address-in-use" | "address-not-allowed" | "instance-failed" | "reply-socket-in-use"; readonly message: string; readonly hint?: string };
+
+export type StartOutcome = { readonly ok: true; readonly host: RunningHost; readonly warnings: readonly Diagnostic[] } | { readonly ok: false; readonly failure: StartFailure };
