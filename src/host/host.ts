@@ -36,7 +36,12 @@ export interface RunningHost {
 export interface ServedApp {
   readonly name: string;
   readonly folder: string;
-  readonly operations: readonly { readonly method: string; readonly path: string; readonly validated: boolean; readonly handled: boolean }[];
+  readonly operations: readonly {
+    readonly method: string;
+    readonly path: string;
+    readonly validated: boolean;
+    readonly handled: boolean;
+  }[];
   /** Limits of the service file that this machine does not let us hold, as sentences. */
   readonly limitsNotHeld: readonly string[];
 }
@@ -53,6 +58,12 @@ export interface ReloadOutcome {
 /** Why a host did not start. Nothing is left running. */
 export type StartFailure =
   | { readonly kind: "configuration"; readonly problems: readonly Diagnostic[] }
-  | { readonly kind: "address-in-use" | "address-not-allowed" | "instance-failed" | "reply-socket-in-use"; readonly message: string; readonly hint?: string };
+  | {
+      readonly kind: "address-in-use" | "address-not-allowed" | "instance-failed" | "reply-socket-in-use";
+      readonly message: string;
+      readonly hint?: string;
+    };
 
-export type StartOutcome = { readonly ok: true; readonly host: RunningHost; readonly warnings: readonly Diagnostic[] } | { readonly ok: false; readonly failure: StartFailure };
+export type StartOutcome =
+  | { readonly ok: true; readonly host: RunningHost; readonly warnings: readonly Diagnostic[] }
+  | { readonly ok: false; readonly failure: StartFailure };

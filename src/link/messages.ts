@@ -130,6 +130,11 @@ export interface LogHead {
   readonly cut?: boolean;
 }
 
+/** Either side: the receiver of a body has consumed so many bytes more. */
+export interface WindowHead {
+  readonly bytes: number;
+}
+
 /** Runner → host, about each second while some program has run for longer than one: what it uses now (ready for `top`). */
 export interface SampleHead {
   readonly programs: readonly ProgramSample[];
