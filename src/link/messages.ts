@@ -100,7 +100,9 @@ export type ResetReason =
   | "argument-too-large"
   | "bad-reply"
   | "reply-aborted"
-  | "overloaded";
+  | "overloaded"
+  // the request holds what cannot reach a program: a NUL byte, or bytes that are not UTF-8 for an argument
+  | "bad-request";
 
 /** Runner → host: the last frame of an exchange that was started, when its process tree is gone. */
 export interface ReceiptHead {
