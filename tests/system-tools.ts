@@ -1,0 +1,47 @@
+/**
+ * Programs of the system that tests start and npm cannot bring. On a developer's machine a test whose tool is missing
+ * is skipped, aloud; where CI=true it fails, so that a green run there has run everything.
+ */
+import { test } from "bun:test";
+
+/** Debian's package for each tool. scripts/setup-tools.sh installs all of them. */
+export const packageOf = {
+  curl: "curl",
+  php: "php-cli",
+  "php-curl": "php-curl",
+  perl: "perl",
+  python3: "python3",
+  gcc: "gcc",
+  nc: "netcat-openbsd",
+  ps: "procps",
+} as const;
+
+export type SystemTool = keyof typeof packageOf;
+
+const systemTools = Object.keys(packageOf) as readonly SystemTool[];
+
+/** The one command that installs them all. */
+export const installCommand = "sudo npm run setup-tools";
+
+function isPresent(tool: SystemTool): boolean {
+  if (tool !== "php-curl") return Bun.which(tool) !== null;
+  if (Bun.which("php") === null) return false;
+  return Bun.spawnSync(["php", "-r", "exit(extension_loaded('curl') ? 0 : 1);"]).success;
+}
+
+/** Those of the tools that this machine lacks. Default: of all. */
+export function findMissingTools(tools: readonly SystemTool[] = systemTools): SystemTool[] {
+  return tools.filter((tool) => !isPresent(tool));
+}
+
+/**
+ * A `test` for what needs these tools: `requireTool("php", "php-curl")("answers through libcurl", async () => …)`.
+ * With all of them there it is bun's own `test`. Otherwise it skips, or throws under CI=true.
+ */
+export function requireTool(...tools: readonly [SystemTool, ...SystemTool[]]): typeof test {
+  const missing = findMissingTools(tools);
+  if (missing.length === 0) return test;
+  if (process.env["CI"] !== "true") return test.skip;
+  // Failing at load fails the file, and its message says what to do.
+  throw new Error(`Cannot find ${missing.join(", ")}, which this test needs: install with "${installCommand}"`);
+}
