@@ -70,6 +70,9 @@ export interface AppOperation {
   readonly validateOut: boolean;
   /** Where in the service file the operation's verb stands. */
   readonly place: Place;
+  /** Where `validate-in` and `validate-out` stand, if they do. */
+  readonly validateInPlace?: Place;
+  readonly validateOutPlace?: Place;
 }
 
 /** A program that is started for every request. */

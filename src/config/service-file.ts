@@ -1,9 +1,32 @@
+/**
+ * The service file: from a folder to a checked app, or to every problem at once. Finding and parsing, the description of
+ * the keys, and the checks that need the machine are files of their own; this one strings them together.
+ */
+import { resolve } from "node:path";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { App } from "./app.ts";
+import { serviceFile } from "./description.ts";
+import { findServiceFile } from "./find.ts";
+import type { Standing } from "./machine.ts";
+import { ownStanding } from "./machine.ts";
+import { Reading } from "./reading.ts";
+import { toApp } from "./to-app.ts";
+import { readYaml } from "./yaml-source.ts";
 
-export type LoadedServiceFile = { readonly ok: true; readonly app: App; readonly warnings: readonly Diagnostic[] } | { readonly ok: false; readonly problems: readonly Diagnostic[] };
+export type LoadedServiceFile =
+  | { readonly ok: true; readonly app: App; readonly warnings: readonly Diagnostic[] }
+  /** Warnings are among the problems, at their places. */
+  | { readonly ok: false; readonly problems: readonly Diagnostic[] };
 
-/** Reads and checks the service file of a folder. */
-export async function loadServiceFile(_folder: string): Promise<LoadedServiceFile> {
-  return { ok: false, problems: [] };
+/** Reads and checks the service file of a folder. Never throws for what a file says. */
+export async function loadServiceFile(folder: string, standing: Standing = ownStanding()): Promise<LoadedServiceFile> {
+  const root = resolve(folder);
+  const found = await findServiceFile(root);
+  if (!found.ok) return { ok: false, problems: [found.problem] };
+  const reading = new Reading(found.file, found.text);
+  const value = readYaml(found.text, reading);
+  const read = value && serviceFile.read(value, "", reading);
+  const app = read && toApp(read, { folder: root, file: found.file, standing, reading });
+  if (app === undefined || reading.failed) return { ok: false, problems: reading.diagnostics() };
+  return { ok: true, app, warnings: reading.diagnostics() };
 }

@@ -1,0 +1,274 @@
+/**
+ * Every key of the service file: what it holds, its default, and what is told about it. The checker and the JSON Schema
+ * are both made of this description.
+ */
+import { methods } from "./app.ts";
+import { command } from "./command.ts";
+import { environment } from "./environment.ts";
+import type { Field } from "./fields.ts";
+import { fields, table } from "./fields.ts";
+import { host } from "./host-names.ts";
+import { outtake, outtakeDefault } from "./outtake.ts";
+import type { Shape, TypeOf } from "./shape.ts";
+import { choice, cpu, duration, flag, integer, list, named, size, text } from "./shape.ts";
+import { quoted } from "./value.ts";
+
+const hour = 3_600_000;
+const Ki = 1024;
+const Mi = 1024 * Ki;
+const Ti = 1024 ** 4;
+
+/** Defaults of the keys that have a fixed one. */
+export const defaults = {
+  timeoutMs: 30_000,
+  bodyBytesMax: 10 * Mi,
+  scaleMin: 0,
+  scaleMax: 4,
+  concurrency: 32,
+  queue: 256,
+  idleMs: 5 * 60_000,
+} as const;
+
+const labelPattern = "^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$";
+
+/** An RFC 1035 label (§2.3.1), lower case: it becomes part of host names, file names and image names. */
+export const isLabel = (name: string): boolean => new RegExp(labelPattern).test(name);
+
+const name = text({
+  expected: "a name",
+  pattern: labelPattern,
+  refuse: (written) =>
+    isLabel(written)
+      ? undefined
+      : {
+          message: `The name ${quoted(written)} is not an RFC 1035 label`,
+          hint: "Use lower-case letters, digits and -, starting with a letter and ending in a letter or digit, 63 at most",
+        },
+});
+
+const notEmpty = (expected: string): Shape<string> =>
+  text({
+    expected,
+    pattern: ".",
+    refuse: (written) => (written.trim() === "" ? { message: `An empty text stands where ${expected} is wanted` } : undefined),
+  });
+
+const timeout: Field<number> = {
+  shape: duration({ min: 1, max: 24 * hour }),
+  description: "Deadline of the whole exchange: waiting, running and replying. A plain number is milliseconds.",
+  default: "30s",
+  examples: ["5s", "250ms", "2m"],
+};
+
+const inject = named(
+  "inject",
+  fields(
+    {
+      cmd: {
+        shape: command,
+        description:
+          "The program, and its arguments. A text is split as a shell splits words, but no shell runs; a list is taken as it is. {{jsonpayload}} in an argument stands for the payload (channel: cmdline).",
+        examples: ["php list.php", ["python3", "list.py"]],
+      },
+      wd: {
+        shape: notEmpty("a folder"),
+        description: "Working directory of the program, relative to the app's folder. Default: the app's folder.",
+        examples: ["scripts"],
+      },
+      env: {
+        shape: environment,
+        description: "Environment variables for the program, as NAME=value; these go before the app's.",
+        examples: [["LOG=debug"]],
+      },
+      channel: {
+        shape: choice(["stdin", "cmdline"]),
+        description: "How the payload reaches the program: on its standard input, or as its last argument.",
+        default: "stdin",
+      },
+      encoding: {
+        shape: choice(["json", "raw"]),
+        description: "The payload's form: JSON, or the body's bytes untouched.",
+        default: "json",
+      },
+      timeout: { ...timeout, description: `${timeout.description} Default: the app's.`, default: undefined },
+      user: {
+        shape: userName(),
+        description: "User of the system to run the program as, by name or number. Needs root.",
+        examples: ["www-data"],
+      },
+    },
+    { expected: "a mapping with the program to start", required: { cmd: "Write the program to start, such as `cmd: php list.php`" } },
+  ),
+);
+
+const operation = named(
+  "operation",
+  fields(
+    {
+      inject: { shape: inject, description: "A program that is started for every request." },
+      outtake: {
+        shape: outtake,
+        description: "Where the program puts its reply: a path on the reply socket that holds {req_id}.",
+        default: outtakeDefault,
+      },
+      logstdout: {
+        shape: choice([true, false, "header"]),
+        description: "Whether the program's standard output is logged; header: only where the request carries X-Urocket-Log-Stdout: 1.",
+        default: true,
+      },
+      "validate-in": {
+        shape: flag(),
+        spellings: ["validatein"],
+        description: "Whether requests are checked against the contract. Default: true where the contract has the operation.",
+      },
+      "validate-out": {
+        shape: flag(),
+        spellings: ["validateout"],
+        description: "Whether replies are checked against the contract.",
+        default: false,
+      },
+    },
+    {
+      expected: "a mapping with the operation's handler",
+      later: ["function", "service"],
+      required: { inject: "An operation needs a handler: write `inject:` with the program to start" },
+    },
+  ),
+);
+
+export type ReadInject = TypeOf<typeof inject>;
+export type ReadOperation = TypeOf<typeof operation>;
+
+const verb = (method: string): Field<ReadOperation> => ({
+  shape: operation,
+  description: `What answers ${method} requests to this path.`,
+  spellings: [method],
+});
+
+export type ReadPathItem = TypeOf<typeof pathItem>;
+
+/** Verbs in lower case, as OpenAPI writes them; upper case is another spelling. */
+const pathItem = named(
+  "path",
+  fields(
+    {
+      get: verb("GET"),
+      put: verb("PUT"),
+      post: verb("POST"),
+      delete: verb("DELETE"),
+      options: verb("OPTIONS"),
+      head: verb("HEAD"),
+      patch: verb("PATCH"),
+      trace: verb("TRACE"),
+    } satisfies Record<Lowercase<(typeof methods)[number]>, Field<ReadOperation>>,
+    { expected: "a mapping of verbs (get, post, …) to operations" },
+  ),
+);
+
+const limits = fields(
+  {
+    memory: {
+      shape: size({ min: 16 * Mi, max: 16 * Ti }),
+      description: "Memory of one instance and its programs together. Default: not limited.",
+      examples: ["256Mi"],
+    },
+    cpu: {
+      shape: cpu({ min: 0.01, max: 1024 }),
+      description: "CPUs' worth of time of one instance and its programs. Default: not limited.",
+      examples: [1, "500m"],
+    },
+    pids: {
+      shape: integer({ min: 16, max: 4_194_304 }),
+      description: "Processes and threads of one instance; its runner needs about a dozen. Default: not limited.",
+      examples: [128],
+    },
+    body: { shape: size({ min: 0, max: 16 * Ti }), description: "Bytes of a request's body.", default: "10Mi" },
+  },
+  { expected: "a mapping of limits" },
+);
+
+const scale = fields(
+  {
+    min: { shape: integer({ min: 0, max: 1000 }), description: "Instances that are kept running.", default: defaults.scaleMin },
+    max: { shape: integer({ min: 1, max: 1000 }), description: "Instances at the most.", default: defaults.scaleMax },
+    concurrency: {
+      shape: integer({ min: 1, max: 100_000 }),
+      description: "Exchanges of the app that run at once.",
+      default: defaults.concurrency,
+    },
+    queue: {
+      shape: integer({ min: 0, max: 1_000_000 }),
+      description: "Exchanges that wait beyond those; more are answered 503.",
+      default: defaults.queue,
+    },
+    idle: { shape: duration({ min: 0, max: 168 * hour }), description: "How long an instance without work is kept.", default: "5m" },
+  },
+  { expected: "a mapping of figures" },
+);
+
+export const serviceFile = fields(
+  {
+    $schema: { shape: text({ expected: "the address of this schema" }), description: "For editors; not read." },
+    name: {
+      shape: name,
+      spellings: ["servicename"],
+      description: "The app's name, an RFC 1035 label. Default: the folder's name.",
+      examples: ["pets"],
+    },
+    openapi: {
+      shape: notEmpty("a file"),
+      description: "The OpenAPI 3.0 or 3.1 document, relative to the app's folder.",
+      examples: ["openapi.yaml"],
+    },
+    base: { shape: notEmpty("a path"), description: "Prefix of every path below.", default: "/", examples: ["/v1"] },
+    hosts: {
+      shape: list(host, "a list of host names"),
+      description: "Virtual hosts that the app answers for, without ports. Default: any.",
+      examples: [["pets.example.com"]],
+    },
+    sandbox: { shape: choice(["process"], ["container"]), description: "What confines an instance.", default: "process" },
+    socket: {
+      shape: notEmpty("a path"),
+      spellings: ["socketpath"],
+      description:
+        "A fixed path for the reply socket, relative to the app's folder. Programs are always told their instance's own in UROCKET_SOCKET.",
+      examples: ["/tmp/urocket.sock"],
+    },
+    env: {
+      shape: environment,
+      description: "Environment variables for every program of the app, as NAME=value.",
+      examples: [["LOG=debug"]],
+    },
+    timeout,
+    limits: { shape: limits, description: "What an instance, and a request, may use." },
+    scale: { shape: scale, description: "How many instances run, and how many exchanges." },
+    balance: {
+      shape: choice(["least-requests", "round-robin"]),
+      description: "How exchanges are shared among instances.",
+      default: "least-requests",
+    },
+    paths: {
+      shape: table(pathItem, { expected: "a mapping of paths to their verbs", keyPattern: "^[^?#\\s]*$" }),
+      description: "Operations by path (with {parameters}, as in the contract) and verb.",
+      examples: [{ "/pets": { get: { inject: { cmd: "php list.php" } } } }],
+    },
+  },
+  {
+    expected: "a mapping of keys to values",
+    later: ["functions", "secrets", "service", "sites", "listeners"],
+    extensions: true,
+    schema: { anyOf: [{ required: ["paths"] }, { required: ["openapi"] }] },
+  },
+);
+
+export type ReadServiceFile = TypeOf<typeof serviceFile>;
+
+/** A user by name, or by number as YAML reads it. */
+function userName(): Shape<string> {
+  const asText = notEmpty("a user");
+  return {
+    expected: "a user's name or number",
+    read: (value, key, reading) => (value.kind === "number" && /^\d+$/.test(value.text) ? value.text : asText.read(value, key, reading)),
+    schema: () => ({ type: ["string", "integer"], minLength: 1, minimum: 0 }),
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * What the checks of a service file ask of the machine: files, users, and who runs. Asked while a file is loaded, never
+ * while requests are served.
+ */
+import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { delimiter, isAbsolute, resolve } from "node:path";
+
+/** How this process runs. Passed in, so that tests can be somebody else. */
+export interface Standing {
+  /** Effective user id; 0 is root. */
+  readonly uid: number;
+  /** Folders in which programs are looked for, in order: PATH, and the folder of urocket's own commands. */
+  readonly programFolders: readonly string[];
+  /** The file that names the system's users, passwd(5). */
+  readonly usersFile: string;
+}
+
+export function ownStanding(): Standing {
+  const own = resolve(import.meta.dir, "../../bin");
+  return { uid: process.geteuid?.() ?? 0, programFolders: [...foldersOf(process.env["PATH"] ?? ""), own], usersFile: "/etc/passwd" };
+}
+
+/** The folders of a PATH; an empty one means the working directory (POSIX XBD 8.3) and is left out. */
+export function foldersOf(path: string): readonly string[] {
+  return path.split(delimiter).filter((folder) => folder !== "");
+}
+
+export type PathKind = "file" | "folder" | "socket" | "other" | "missing" | "unreachable";
+
+export function kindOf(path: string): PathKind {
+  try {
+    const found = statSync(path);
+    if (found.isFile()) return "file";
+    if (found.isDirectory()) return "folder";
+    return found.isSocket() ? "socket" : "other";
+  } catch (error) {
+    return codeOf(error) === "EACCES" ? "unreachable" : "missing";
+  }
+}
+
+/** Whether a user of the system is called so, or has this number. */
+export function userExists(name: string, usersFile: string): boolean {
+  const users = readFileSync(usersFile, "utf8").split("\n");
+  return users.some((line) => {
+    const [login, , number] = line.split(":");
+    return login === name || number === name;
+  });
+}
+
+export type Executable = { readonly found: true } | { readonly found: false; readonly message: string; readonly hint?: string };
+
+/**
+ * Whether a program can be started: a name with a "/" is a path relative to the working directory, any other is looked
+ * for in the given folders, as execvp(3) does.
+ */
+export function findExecutable(name: string, wd: string, folders: readonly string[]): Executable {
+  if (name.includes("/")) return executableAt(resolve(wd, name), name);
+  for (const folder of folders) {
+    const found = executableAt(resolve(isAbsolute(folder) ? folder : resolve(wd, folder), name), name);
+    if (found.found) return found;
+  }
+  const local =
+    kindOf(resolve(wd, name)) === "file"
+      ? `A file of that name is in the working directory: write ./${name}`
+      : "Install it, or write its path; until then its requests are answered 502";
+  return { found: false, message: `Cannot find the program "${name}" on PATH`, hint: local };
+}
+
+function executableAt(path: string, name: string): Executable {
+  const kind = kindOf(path);
+  if (kind === "missing")
+    return {
+      found: false,
+      message: `Cannot find the program "${name}"`,
+      hint: `There is no ${path}; until there is, its requests are answered 502`,
+    };
+  if (kind === "folder") return { found: false, message: `Cannot start the program "${name}": it is a folder` };
+  try {
+    accessSync(path, constants.X_OK);
+  } catch {
+    return { found: false, message: `Cannot start the program "${name}": it is not executable`, hint: `Run: chmod +x ${path}` };
+  }
+  return executableHead(path, name);
+}
+
+/** The kernel starts ELF files and scripts that name their interpreter; no shell stands in for others (execve(2), ENOEXEC). */
+function executableHead(path: string, name: string): Executable {
+  const head = Buffer.alloc(4);
+  try {
+    const descriptor = openSync(path, "r");
+    try {
+      readSync(descriptor, head, 0, 4, 0);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    // Executable but not readable: the kernel may start it all the same.
+    return { found: true };
+  }
+  if (head.toString("latin1") === "\x7fELF" || head.toString("latin1", 0, 2) === "#!") return { found: true };
+  return {
+    found: false,
+    message: `The program "${name}" is neither a binary nor a script with a #! line`,
+    hint: `Start ${path} with a line such as #!/bin/sh`,
+  };
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

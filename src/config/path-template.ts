@@ -1,0 +1,60 @@
+/**
+ * Paths with `{parameters}`, as OpenAPI writes them ("Path Templating", OpenAPI 3.1 §4.8.2). Two templates that differ in
+ * nothing but the names of their parameters match the same requests.
+ */
+
+export type CheckedTemplate =
+  | { readonly ok: true; readonly path: string; readonly parameters: readonly string[] }
+  | { readonly ok: false; readonly message: string };
+
+/** What a path segment may hold beside parameters: RFC 3986 pchar, percent-encoding included. */
+const literal = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*$/;
+
+/** Checks a template as a person wrote it and gives it a leading slash. The message continues a sentence that names the path. */
+export function checkTemplate(written: string): CheckedTemplate {
+  const path = written.startsWith("/") ? written : `/${written}`;
+  const parameters: string[] = [];
+  const segments = path.slice(1).split("/");
+  for (const [position, segment] of segments.entries()) {
+    // The last may be empty: "/" and "/pets/" are paths of their own.
+    if (segment === "" && position < segments.length - 1) return refuse("has an empty segment (//)");
+    if (segment === "." || segment === "..") return refuse(`has the segment "${segment}", which clients resolve before they ask`);
+    const problem = readSegment(segment, parameters);
+    if (problem !== undefined) return refuse(problem);
+  }
+  const twice = parameters.find((name, position) => parameters.indexOf(name) !== position);
+  return twice === undefined ? { ok: true, path, parameters } : refuse(`has the parameter {${twice}} twice`);
+}
+
+/** The template without its parameters' names: the same for templates that match the same paths. */
+export function templateShape(path: string): string {
+  return path.replaceAll(/\{[^{}]*\}/g, "{}");
+}
+
+function readSegment(segment: string, parameters: string[]): string | undefined {
+  let rest = segment;
+  while (rest !== "") {
+    const open = rest.indexOf("{");
+    const text = open === -1 ? rest : rest.slice(0, open);
+    if (text.includes("}")) return 'has a "}" without its "{"';
+    if (!literal.test(text)) return `has ${JSON.stringify(illegal(text))}, which must be percent-encoded in a path`;
+    if (open === -1) return undefined;
+    const close = rest.indexOf("}", open);
+    if (close === -1) return 'has a "{" without its "}"';
+    const name = rest.slice(open + 1, close);
+    if (!/^[^{}?#\s]+$/.test(name))
+      return name === "" ? "has a parameter without a name: {}" : `has a parameter whose name cannot be ${JSON.stringify(name)}`;
+    parameters.push(name);
+    rest = rest.slice(close + 1);
+    if (rest.startsWith("{")) return "has two parameters with nothing between them";
+  }
+  return undefined;
+}
+
+function illegal(text: string): string {
+  return [...text].find((character) => !literal.test(character) && character !== "%") ?? "%";
+}
+
+function refuse(message: string): CheckedTemplate {
+  return { ok: false, message };
+}
