@@ -16,7 +16,12 @@ import { readYaml } from "./yaml-source.ts";
 export type LoadedServiceFile =
   | { readonly ok: true; readonly app: App; readonly warnings: readonly Diagnostic[] }
   /** Warnings are among the problems, at their places. */
-  | { readonly ok: false; readonly problems: readonly Diagnostic[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly Diagnostic[];
+      /** The contract that the file names, absolute, where it could be made out: it can be checked all the same. */
+      readonly openapi?: string;
+    };
 
 /** Reads and checks the service file of a folder. Never throws for what a file says. */
 export async function loadServiceFile(folder: string, standing: Standing = ownStanding()): Promise<LoadedServiceFile> {
@@ -26,7 +31,7 @@ export async function loadServiceFile(folder: string, standing: Standing = ownSt
   const reading = new Reading(found.file, found.text);
   const value = readYaml(found.text, reading);
   const read = value && serviceFile.read(value, "", reading);
-  const app = read && toApp(read, { folder: root, file: found.file, standing, reading });
-  if (app === undefined || reading.failed) return { ok: false, problems: reading.diagnostics() };
-  return { ok: true, app, warnings: reading.diagnostics() };
+  const { app, openapi } = read ? toApp(read, { folder: root, file: found.file, standing, reading }) : {};
+  if (app && !reading.failed) return { ok: true, app, warnings: reading.diagnostics() };
+  return { ok: false, problems: reading.diagnostics(), ...(openapi === undefined ? {} : { openapi }) };
 }

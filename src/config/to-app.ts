@@ -30,18 +30,22 @@ export interface Context {
 /** Bytes of a unix socket's path without its NUL: sun_path of unix(7). */
 const socketPathBytesMax = 107;
 
-/** Nothing is returned when there is no name; other problems are told to the context's reading only. */
-export function toApp(read: ReadServiceFile, context: Context): App | undefined {
+/**
+ * There is no app when there is no name; every other problem is told to the context's reading only, and then the app is
+ * not to be used. The contract is there whenever its file is.
+ */
+export function toApp(read: ReadServiceFile, context: Context): { readonly app?: App; readonly openapi?: string } {
   const name = nameOf(read, context);
   const openapi = documentOf(read, context);
   const socket = socketOf(read, context);
   const operations = operationsOf(read, context);
-  if (name === undefined) return undefined;
-  return {
+  const named = openapi === undefined ? {} : { openapi };
+  if (name === undefined) return named;
+  const app: App = {
     name,
     folder: context.folder,
     file: context.file,
-    ...(openapi === undefined ? {} : { openapi }),
+    ...named,
     base: baseOf(read, context),
     hosts: [...new Set((read.hosts?.value ?? []).map((host) => normalHost(host.value)))],
     ...(socket === undefined ? {} : { socket }),
@@ -50,6 +54,7 @@ export function toApp(read: ReadServiceFile, context: Context): App | undefined 
     balance: read.balance?.value ?? "least-requests",
     operations,
   };
+  return { app, ...named };
 }
 
 function nameOf(read: ReadServiceFile, { folder, reading }: Context): string | undefined {
@@ -88,6 +93,7 @@ function documentOf(read: ReadServiceFile, { folder, reading }: Context): string
   const { value, at } = read.openapi;
   const path = resolve(folder, value);
   const kind = kindOf(path);
+  if (kind === "file") return path;
   if (/^[a-z]+:\/\//i.test(value))
     reading.error(
       at,
@@ -95,8 +101,8 @@ function documentOf(read: ReadServiceFile, { folder, reading }: Context): string
       "Save it into the app's folder and write its file name",
     );
   else if (kind === "missing") reading.error(at, `Cannot find the OpenAPI document ${quoted(value)}`, `There is no ${path}`);
-  else if (kind !== "file") reading.error(at, `The OpenAPI document ${quoted(value)} is not a file that can be read`);
-  return path;
+  else reading.error(at, `The OpenAPI document ${quoted(value)} is not a file that can be read`);
+  return undefined;
 }
 
 function baseOf(read: ReadServiceFile, { reading }: Context): string {
