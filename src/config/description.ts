@@ -2,7 +2,7 @@
  * Every key of the service file: what it holds, its default, and what is told about it. The checker and the JSON Schema
  * are both made of this description.
  */
-import { methods } from "./app.ts";
+import type { Method } from "./app.ts";
 import { command } from "./command.ts";
 import { environment } from "./environment.ts";
 import type { Field } from "./fields.ts";
@@ -160,7 +160,7 @@ const pathItem = named(
       head: verb("HEAD"),
       patch: verb("PATCH"),
       trace: verb("TRACE"),
-    } satisfies Record<Lowercase<(typeof methods)[number]>, Field<ReadOperation>>,
+    } satisfies Record<Lowercase<Method>, Field<ReadOperation>>,
     { expected: "a mapping of verbs (get, post, …) to operations" },
   ),
 );

@@ -52,7 +52,7 @@ function readSegment(segment: string, parameters: string[]): string | undefined 
 }
 
 function illegal(text: string): string {
-  return [...text].find((character) => !literal.test(character) && character !== "%") ?? "%";
+  return Array.from(text).find((character) => !literal.test(character) && character !== "%") ?? "%";
 }
 
 function refuse(message: string): CheckedTemplate {

@@ -26,9 +26,9 @@ export interface Shape<T> {
   /** What the value must be, in words that follow "must be". */
   readonly expected: string;
   /** The value, or nothing when it was refused; why was told to `reading`. `name` is the value's, for messages. */
-  read(value: Value, name: string, reading: Reading): T | undefined;
+  readonly read: (value: Value, name: string, reading: Reading) => T | undefined;
   /** The same as JSON Schema 2020-12. What has a name of its own is put into `definitions` and referred to. */
-  schema(definitions: Definitions): JsonSchema;
+  readonly schema: (definitions: Definitions) => JsonSchema;
 }
 
 export type TypeOf<S> = S extends Shape<infer T> ? T : never;

@@ -7,7 +7,7 @@ import { isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml";
 import type { Alias, Node, Pair, Scalar, YAMLMap, YAMLSeq, YAMLParseError } from "yaml";
 import type { Reading } from "./reading.ts";
 import { quoted } from "./value.ts";
-import type { Entry, Mapping, Spot, Text, Value } from "./value.ts";
+import type { Entry, Spot, Text, Value } from "./value.ts";
 
 /** Values that aliases and merge keys may add to those that were written. */
 export const aliasedValuesMax = 100_000;

@@ -60,9 +60,7 @@ function join(app: App, contract: Contract, told: readonly Diagnostic[]): Loaded
   const byShape = new Map(contract.operations.map((operation) => [shapeOf(operation), operation]));
   const handled = app.operations.map((handler) => joined(handler, byShape.get(shapeOf(handler))));
   const unhandled = withoutHandler(handled, contract);
-  const doubts = handled.flatMap((operation) =>
-    operation.handler && !operation.contract ? [tellMissing(operation.handler, contract)] : [],
-  );
+  const doubts = handled.flatMap((operation) => (operation.handler && !operation.contract ? tellMissing(operation.handler, contract) : []));
   const all = [...told, ...doubts, ...tellUnhandled(unhandled, app)];
   if (all.some((diagnostic) => diagnostic.severity === "error")) return { ok: false, problems: all };
   return { ok: true, app, contract, operations: [...handled, ...unhandled], warnings: all };
