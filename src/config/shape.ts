@@ -207,13 +207,16 @@ export function named<T>(name: string, shape: Shape<T>): Shape<T> {
   };
 }
 
-const oldBooleans: Readonly<Record<string, string>> = { yes: "true", on: "true", y: "true", no: "false", off: "false", n: "false" };
+const oldBooleans: ReadonlyMap<string, string> = new Map([
+  ...["yes", "on", "y"].map((word) => [word, "true"] as const),
+  ...["no", "off", "n"].map((word) => [word, "false"] as const),
+]);
 
 function typeHint(value: Value): string | undefined {
   if (value.kind === "nothing") return "Give the key a value, or take it out";
   if (value.kind === "mapping") return "In YAML a text that starts with { needs quotes around it";
   if (value.kind !== "text") return undefined;
-  const boolean = oldBooleans[value.text.toLowerCase()];
+  const boolean = oldBooleans.get(value.text.toLowerCase());
   return boolean === undefined ? undefined : `YAML 1.2 reads ${quoted(value.text)} as a text; write ${boolean}`;
 }
 

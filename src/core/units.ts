@@ -6,19 +6,26 @@
 /** The message starts in the middle of a sentence: `is not a duration: …`; who calls puts the value's name before it. */
 export type Parsed = { readonly ok: true; readonly value: number } | { readonly ok: false; readonly message: string };
 
-const millisecondsPer: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const millisecondsPer: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["ms", 1],
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+]);
 
-const bytesPer: Readonly<Record<string, number>> = {
-  k: 1000,
-  K: 1000,
-  M: 1000 ** 2,
-  G: 1000 ** 3,
-  T: 1000 ** 4,
-  Ki: 1024,
-  Mi: 1024 ** 2,
-  Gi: 1024 ** 3,
-  Ti: 1024 ** 4,
-};
+const bytesPer: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["k", 1000],
+  ["K", 1000],
+  ["M", 1000 ** 2],
+  ["G", 1000 ** 3],
+  ["T", 1000 ** 4],
+  ["Ki", 1024],
+  ["Mi", 1024 ** 2],
+  ["Gi", 1024 ** 3],
+  ["Ti", 1024 ** 4],
+]);
 
 /** What a duration looks like, for messages. */
 export const durationForm = 'a duration such as 300 (milliseconds), "250ms", "30s", "5m" or "1h"';
@@ -40,7 +47,7 @@ const quantity = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/;
  */
 export function parseDuration(text: string): Parsed {
   const [, amount = "", unit = ""] = quantity.exec(text.trim()) ?? [];
-  const factor = unit === "" ? 1 : millisecondsPer[unit];
+  const factor = millisecondsPer.get(unit);
   if (amount === "" || factor === undefined) return refuse(text, durationForm);
   return whole(Number(amount) * factor, text, "milliseconds");
 }
@@ -52,7 +59,7 @@ export function parseDuration(text: string): Parsed {
 export function parseSize(text: string): Parsed {
   const [, amount = "", unit = ""] = quantity.exec(text.trim()) ?? [];
   const prefix = unit.endsWith("B") ? unit.slice(0, -1) : unit;
-  const factor = prefix === "" ? 1 : bytesPer[prefix];
+  const factor = bytesPer.get(prefix);
   if (amount === "" || factor === undefined) return refuse(text, sizeForm);
   const bytes = Math.floor(Number(amount) * factor);
   return Number.isSafeInteger(bytes) ? { ok: true, value: bytes } : tooLarge(text);
@@ -69,7 +76,7 @@ export function parseCpu(text: string): Parsed {
 /** Writes milliseconds so that `parseDuration` reads them back: the largest unit that needs no fraction. */
 export function formatDuration(ms: number): string {
   for (const unit of ["h", "m", "s"]) {
-    const factor = millisecondsPer[unit] ?? 1;
+    const factor = millisecondsPer.get(unit) ?? 1;
     if (ms !== 0 && ms % factor === 0) return `${ms / factor}${unit}`;
   }
   return `${ms}ms`;
@@ -78,7 +85,7 @@ export function formatDuration(ms: number): string {
 /** Writes bytes so that `parseSize` reads them back: the largest power of 1024 that needs no fraction, else plain bytes. */
 export function formatSize(bytes: number): string {
   for (const unit of ["Ti", "Gi", "Mi", "Ki"]) {
-    const factor = bytesPer[unit] ?? 1;
+    const factor = bytesPer.get(unit) ?? 1;
     if (bytes !== 0 && bytes % factor === 0) return `${bytes / factor}${unit}`;
   }
   return `${bytes}`;
