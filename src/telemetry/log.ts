@@ -1,0 +1,75 @@
+/** The log of a host: its events as lines, JSON for machines or pretty for people, on one file descriptor. */
+import { exchangeToJson, hostEventToJson, outputToJson } from "./json-lines.ts";
+import { LineWriter } from "./line-writer.ts";
+import { formatPrettyExchange, formatPrettyHostEvent, formatPrettyOutput } from "./pretty-lines.ts";
+import type { HostEvent, Log, OutputLine, Receipt } from "./receipt.ts";
+import { clockTimes, isoTimes } from "./timestamp.ts";
+
+export type LogFormat = "json" | "pretty";
+
+export interface LogOptions {
+  /** Where lines go. It stays open. */
+  readonly fd: number;
+  readonly format: LogFormat;
+  /** Only for `pretty`. */
+  readonly colours: boolean;
+  /** How long a line may wait before it is written. Default 200 ms for `json`, 20 ms for `pretty`. */
+  readonly flushMs?: number;
+  /** Bytes that may wait for a slow reader; lines beyond are dropped and counted. Default 4 MiB. */
+  readonly waitingBytesMax?: number;
+  /** Unix time in ms. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** A `Log` that must be closed: writes what waits, bounded in time. */
+export interface OpenLog extends Log, AsyncDisposable {
+  /** Default `limitMs`: 1 s. */
+  close(limitMs?: number): Promise<void>;
+}
+
+interface Formatter {
+  exchange(receipt: Receipt): string;
+  output(line: OutputLine): string;
+  host(event: HostEvent): string;
+}
+
+export function openLog(options: LogOptions): OpenLog {
+  const { fd, format, waitingBytesMax, now = Date.now } = options;
+  const formatter = format === "json" ? jsonFormatter(now) : prettyFormatter(now, options.colours);
+  const writer = new LineWriter({
+    fd,
+    flushMs: options.flushMs ?? (format === "json" ? 200 : 20),
+    ...(waitingBytesMax === undefined ? {} : { waitingBytesMax }),
+    describeDropped: (count) => formatter.host(droppedEvent(count)),
+  });
+  return {
+    exchange: (receipt) => writer.append(formatter.exchange(receipt)),
+    output: (line) => writer.append(formatter.output(line)),
+    host: (event) => writer.append(formatter.host(event)),
+    close: (limitMs) => writer.close(limitMs),
+    [Symbol.asyncDispose]: () => writer.close(),
+  };
+}
+
+function droppedEvent(count: number): HostEvent {
+  const message = `${count} log line${count === 1 ? " was" : "s were"} dropped, because they could not be written in time`;
+  return { level: "warn", event: "log-dropped", message, fields: { count } };
+}
+
+function jsonFormatter(now: () => number): Formatter {
+  const time = isoTimes();
+  return {
+    exchange: (receipt) => exchangeToJson(receipt, time(now())),
+    output: (line) => outputToJson(line, time(now())),
+    host: (event) => hostEventToJson(event, time(now())),
+  };
+}
+
+function prettyFormatter(now: () => number, colours: boolean): Formatter {
+  const time = clockTimes();
+  return {
+    exchange: (receipt) => formatPrettyExchange(receipt, time(now()), colours),
+    output: (line) => formatPrettyOutput(line, time(now()), colours),
+    host: (event) => formatPrettyHostEvent(event, time(now()), colours),
+  };
+}
