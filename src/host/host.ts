@@ -3,6 +3,7 @@
  * the command line turns its outcomes into words and exit codes.
  */
 import type { Diagnostic } from "../core/diagnostic.ts";
+import type { ProgramSample } from "../link/messages.ts";
 import type { Log } from "../telemetry/receipt.ts";
 
 export interface HostSettings {
@@ -19,12 +20,16 @@ export interface HostSettings {
   /** How long open exchanges may go on after a stop is asked for, in ms. Default 30 s. */
   readonly graceMs: number;
   readonly log: Log;
+  /** Told of each app's reload, whoever asked for it. */
+  readonly onReload?: (app: ReloadedApp) => void;
 }
 
 export interface RunningHost {
   /** "http://127.0.0.1:8080" */
   readonly url: string;
   readonly apps: readonly ServedApp[];
+  /** Programs that run longer than a second, with what they use now: ready for `top`. */
+  running(): readonly ProgramSample[];
   /** Reads every service file and contract again; a bad one keeps the old version and is told in `problems`. */
   reload(): Promise<ReloadOutcome>;
   /** Closes the listener at once, lets open exchanges finish within `graceMs`, then ends what is left. Idempotent. */
@@ -47,12 +52,14 @@ export interface ServedApp {
 }
 
 export interface ReloadOutcome {
-  readonly apps: readonly {
-    readonly name: string;
-    readonly folder: string;
-    readonly outcome: "reloaded" | "unchanged" | "kept-old";
-    readonly problems: readonly Diagnostic[];
-  }[];
+  readonly apps: readonly ReloadedApp[];
+}
+
+export interface ReloadedApp {
+  readonly name: string;
+  readonly folder: string;
+  readonly outcome: "reloaded" | "unchanged" | "kept-old";
+  readonly problems: readonly Diagnostic[];
 }
 
 /** Why a host did not start. Nothing is left running. */

@@ -18,8 +18,10 @@ export interface LoadHead {
   readonly instance: string;
   /** The instance's own reply socket; the runner makes it, 0600. */
   readonly replySocket: string;
-  /** The app's configured reply socket path; only its first instance gets one. Taken over by rename when the host says so. */
+  /** The app's configured reply socket path; one instance at a time gets it. */
   readonly sharedReplySocket?: string;
+  /** It belongs to the revision before of this same host, which is being retired: take it over though it is alive. */
+  readonly takesOverReplySocket?: boolean;
   /** Reply sockets of the app's instances lie at `<siblings>/<instance>/reply.sock`, for handing on a reply that reached the wrong one. */
   readonly siblings: string;
   /** Handlers by operation key ("GET /pets"). */
@@ -34,7 +36,14 @@ export interface LoadHead {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-export type LoadedHead = { readonly ok: true } | { readonly ok: false; readonly message: string };
+/** A failure's message goes on "its instance …": "cannot make the reply socket /x: a live host has it". */
+export type LoadedHead =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      readonly message: string;
+      /** The configured reply socket belongs to another live host. */ readonly code?: "reply-socket-in-use";
+    };
 
 /** How to start the program of an operation. */
 export interface ProgramSpec {
@@ -75,6 +84,10 @@ export interface ReplyHead {
   readonly status: number;
   /** End-to-end headers, names in lower case. `content-type` is absent when the operation's declared one is meant. */
   readonly headers: readonly (readonly [string, string])[];
+  /** As in the receipt, as far as they are known now. */
+  readonly waitMs: number;
+  readonly spawnMs: number;
+  readonly runMs: number;
 }
 
 /** Host → runner, after a reply for which a verdict is awaited: 200 taken, 422 refused with the reasons as problem+json. */

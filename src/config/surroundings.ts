@@ -1,0 +1,31 @@
+/** What of the host's own environment matters: where its run folder may lie, and what programs inherit of it. */
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Nothing else of the host's environment reaches a program. */
+const inherited = ["PATH", "LANG", "TZ"] as const;
+const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Holds `urocket` and `bun`, so that programs find `urocket reply` and TypeScript programs their runtime. */
+const ownCommands = fileURLToPath(new URL("../../bin", import.meta.url));
+
+/** The environment that every program starts from: PATH (with urocket's own commands last), LANG and TZ where they are set. */
+export function programEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const name of inherited) {
+    const value = environment[name];
+    if (value !== undefined && value !== "") result[name] = value;
+  }
+  result["PATH"] = `${result["PATH"] ?? fallbackPath}${delimiter}${ownCommands}`;
+  return result;
+}
+
+/** Folders in which the host may keep what lives only while it runs, the best first. */
+export function runtimeFolders(environment: NodeJS.ProcessEnv = process.env, uid = process.getuid?.() ?? 0): readonly string[] {
+  const folders: string[] = [];
+  if (uid === 0) folders.push("/run/urocket");
+  const runtime = environment["XDG_RUNTIME_DIR"];
+  if (runtime !== undefined && runtime.startsWith("/")) folders.push(join(runtime, "urocket"));
+  folders.push(join(tmpdir(), `urocket-${uid}`));
+  return folders;
+}

@@ -1,0 +1,478 @@
+/**
+ * One request on its way through: body → validation → place → instance → reply → response → receipt. It owns everything
+ * that the request holds (its place, its memory, its entry at the ticker, the instance's work) and gives all of it back
+ * whichever way it ends: reply, refusal, deadline, client gone.
+ */
+import type { Ticked, Ticker } from "../core/ticker.ts";
+import type { Log, ProgramReceipt, Receipt } from "../telemetry/receipt.ts";
+import { serverTiming } from "../telemetry/server-timing.ts";
+import type { Applicant } from "./admission.ts";
+import type { BodyBudget } from "./body-budget.ts";
+import type { DispatchReply, DispatchSink, FailureReason, OpenExchange } from "./dispatch.ts";
+import { doing, type ExchangeEvent, type ExchangeState, transition } from "./exchange-state.ts";
+import type { FrontConnection } from "./http-front.ts";
+import type { HandledOperation } from "./operation.ts";
+import { payloadOf } from "./payload.ts";
+import { type Problem, type ProblemKind, problemBody, problemMediaType, problemStatus } from "./problem.ts";
+import { isBodyless, replyHeaders } from "./reply-headers.ts";
+import { ReplyStream } from "./reply-stream.ts";
+import { announcesBody, readRequestBody } from "./request-body.ts";
+import type { RequestTarget } from "./request-target.ts";
+
+/** What exchanges share. */
+export interface ExchangeContext {
+  readonly ticker: Ticker;
+  readonly budget: BodyBudget;
+  readonly log: Log;
+  /** Whether responses carry `Server-Timing`. */
+  readonly timing: boolean;
+}
+
+export interface IncomingRequest {
+  readonly request: Request;
+  readonly connection: FrontConnection;
+  readonly target: RequestTarget;
+  /** X-Request-Id of the response. */
+  readonly requestId: string;
+  readonly client: string | undefined;
+  /** `performance.now()` */
+  readonly receivedAt: number;
+}
+
+/** W3C Trace Context §3.2.2. */
+const traceparentShape = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const tracestateShape = /^[\x20-\x7e]{1,512}$/;
+
+export class Exchange implements Ticked, Applicant, DispatchSink {
+  readonly #context: ExchangeContext;
+  readonly #incoming: IncomingRequest;
+  readonly #operation: HandledOperation;
+  readonly #values: readonly string[];
+  readonly #over: (exchange: Exchange) => void;
+  readonly #response = Promise.withResolvers<Response>();
+  /** REQUEST_ID: names the exchange on the reply socket, so it is never the client's to choose. */
+  readonly #id = crypto.randomUUID();
+
+  #state: ExchangeState = "received";
+  #verdict: Verdict = { status: 0 };
+  /** Kept open past the connection's idle timeout, and watching for the client to leave: since the first tick. */
+  #armed = false;
+  #reservedBytes = 0;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #appliedAt = 0;
+  #admittedAt = 0;
+  /** Holds one of the app's places: from admission until nothing is left of the exchange on its instance. */
+  #placed = false;
+  #payload: Uint8Array | undefined;
+  #open: OpenExchange | undefined;
+  #instance: string | undefined;
+  #reply: DispatchReply | undefined;
+  /** What came of a reply that is judged before it is sent. */
+  #judged: Uint8Array[] = [];
+  #judgedBytes = 0;
+  #stream: ReplyStream | undefined;
+  #receipt: ProgramReceipt | undefined;
+
+  constructor(
+    context: ExchangeContext,
+    incoming: IncomingRequest,
+    operation: HandledOperation,
+    values: readonly string[],
+    over: (exchange: Exchange) => void,
+  ) {
+    this.#context = context;
+    this.#incoming = incoming;
+    this.#operation = operation;
+    this.#values = values;
+    this.#over = over;
+    operation.app.traffic.entered();
+  }
+
+  /** Starts the exchange. The response never rejects. */
+  run(): Promise<Response> {
+    this.#context.ticker.add(this);
+    if (this.#operation.app.admission.full) this.#refuseQueueFull();
+    else if (announcesBody(this.#incoming.request.headers)) void this.#receive();
+    else this.#prepare(undefined);
+    return this.#response.promise;
+  }
+
+  // Incoming
+
+  async #receive(): Promise<void> {
+    const { request } = this.#incoming;
+    const body = await readRequestBody(request, this.#operation.app.limits.bodyBytesMax, this.#context.budget);
+    if (this.#state === "done") {
+      if (body.ok) this.#context.budget.release(body.reserved);
+      return;
+    }
+    if (body.ok) {
+      this.#reservedBytes += body.reserved;
+      this.#bytesIn = body.bytes?.byteLength ?? 0;
+      this.#prepare(body.bytes);
+    } else if (body.problem === undefined) this.#clientLeft();
+    else this.#refuse(body.problem);
+  }
+
+  #prepare(body: Uint8Array | undefined): void {
+    const { target, request } = this.#incoming;
+    const payload = payloadOf({
+      operation: this.#operation,
+      headers: request.headers,
+      pathParameters: this.#rawParameters(),
+      query: target.query,
+      body,
+    });
+    if (!payload.ok) return this.#refuse(payload.problem);
+    this.#payload = payload.bytes;
+    this.#appliedAt = performance.now();
+    switch (this.#operation.app.admission.apply(this)) {
+      case "admitted":
+        return this.admitted();
+      case "queued":
+        this.#step("enqueue");
+        return;
+      case "full":
+        return this.#refuseQueueFull();
+    }
+  }
+
+  #rawParameters(): Record<string, string> {
+    const parameters: Record<string, string> = Object.create(null);
+    this.#operation.parameterNames.forEach((name, index) => (parameters[name] = this.#values[index] ?? ""));
+    return parameters;
+  }
+
+  // Through the instance
+
+  admitted(): void {
+    this.#admittedAt = performance.now();
+    this.#placed = true;
+    this.#step("dispatch");
+    const { request, target, receivedAt } = this.#incoming;
+    const { handler, app, key } = this.#operation;
+    const contentType = request.headers.get("content-type");
+    const parameters = this.#rawParameters();
+    for (const name in parameters) parameters[name] = decodeURIComponent(parameters[name] ?? "");
+    const payload = this.#payload ?? new Uint8Array(0);
+    this.#payload = undefined;
+    const open = app.dispatch.open(
+      {
+        operation: key,
+        id: this.#id,
+        method: request.method,
+        path: target.path,
+        query: target.query,
+        ...(contentType === null ? {} : { contentType }),
+        ...(this.#bytesIn > 0 || announcesBody(request.headers) ? { contentLength: this.#bytesIn } : {}),
+        parameters,
+        deadline: Math.round(performance.timeOrigin + receivedAt + handler.inject.timeoutMs),
+        ...traceContext(request.headers),
+        logStdout:
+          handler.logStdout === "always" || (handler.logStdout === "header" && request.headers.get("x-urocket-log-stdout") === "1"),
+        awaitVerdict: handler.validateOut && this.#operation.contract !== undefined,
+      },
+      payload,
+      this,
+    );
+    // A pool that has no instance at all fails before it returns.
+    if (this.#placed) this.#open = open;
+  }
+
+  taken(instance: string): void {
+    this.#instance = instance;
+  }
+
+  reply(reply: DispatchReply, body: Uint8Array, last: boolean): void {
+    if (this.#step("reply") === undefined) return;
+    this.#reply = reply;
+    if (this.#operation.handler.validateOut && this.#operation.contract !== undefined) return this.#judge(body, last);
+    const headers = replyHeaders(reply, this.#replyMediaType(reply.status), !last || body.byteLength > 0);
+    if (!headers.ok) return this.#refuseReply({ kind: "bad-reply", detail: headers.detail });
+    if (last) this.#respondWhole(reply.status, headers.headers, body);
+    else this.#respondStream(reply.status, headers.headers, body);
+  }
+
+  data(chunk: Uint8Array, last: boolean): void {
+    if (this.#state !== "replying") {
+      this.#open?.consumed(chunk.byteLength);
+      return;
+    }
+    if (this.#stream === undefined) return this.#judge(chunk, last);
+    this.#bytesOut += chunk.byteLength;
+    this.#stream.push(chunk, last);
+  }
+
+  failed(reason: FailureReason, detail: string): void {
+    this.#refuse(failureProblem(reason, detail));
+  }
+
+  output(stream: "stdout" | "stderr", text: string, cut: boolean): void {
+    const { app, key } = this.#operation;
+    this.#context.log.output({
+      requestId: this.#incoming.requestId,
+      exchangeId: this.#id,
+      app: app.name,
+      operation: key,
+      stream,
+      text,
+      cut,
+    });
+  }
+
+  ended(receipt: ProgramReceipt | undefined): void {
+    this.#receipt = receipt;
+    this.#open = undefined;
+    this.#placed = false;
+    this.#operation.app.admission.release(performance.now() - this.#admittedAt);
+    this.#close();
+  }
+
+  // Outgoing
+
+  /** Collects a reply that the contract must allow before anything of it is sent. */
+  #judge(chunk: Uint8Array, last: boolean): void {
+    const { app, contract } = this.#operation;
+    const reply = this.#reply;
+    if (contract === undefined || reply === undefined) return;
+    this.#judgedBytes += chunk.byteLength;
+    if (this.#judgedBytes > app.limits.bodyBytesMax) {
+      const detail = `The reply is longer than limits.body (${app.limits.bodyBytesMax} bytes), which is what can be validated`;
+      return this.#refuseReply({ kind: "invalid-reply", detail });
+    }
+    if (!this.#context.budget.reserve(chunk.byteLength)) {
+      return this.#refuseReply({
+        kind: "memory-full",
+        detail: "There is no memory left to validate the reply in",
+        headers: { "Retry-After": "1" },
+      });
+    }
+    this.#reservedBytes += chunk.byteLength;
+    this.#judged.push(chunk);
+    this.#open?.consumed(chunk.byteLength);
+    if (!last) return;
+    const body = this.#judged.length === 1 ? chunk : Buffer.concat(this.#judged);
+    this.#judged = [];
+    const made = replyHeaders(reply, this.#replyMediaType(reply.status), body.byteLength > 0);
+    if (!made.ok) return this.#refuseReply({ kind: "bad-reply", detail: made.detail });
+    const contentType = made.headers.get("content-type");
+    const errors = contract.checkReply({
+      status: reply.status,
+      headers: made.headers,
+      body,
+      ...(contentType === null ? {} : { contentType }),
+    });
+    if (errors.length > 0) {
+      return this.#refuseReply({
+        kind: "invalid-reply",
+        detail: `The program's reply breaks the contract in ${errors.length} places`,
+        errors,
+      });
+    }
+    this.#open?.verdict(200);
+    this.#respondWhole(reply.status, made.headers, body);
+  }
+
+  #replyMediaType(status: number): string {
+    const { contract, handler } = this.#operation;
+    return contract?.replyMediaType(status) ?? (handler.inject.encoding === "json" ? "application/json" : "application/octet-stream");
+  }
+
+  #respondWhole(status: number, headers: Headers, body: Uint8Array): void {
+    this.#bytesOut = body.byteLength;
+    this.#respond(new Response(isBodyless(status) ? null : body, { status, headers: this.#mark(headers) }));
+    this.#finish({ status });
+  }
+
+  #respondStream(status: number, headers: Headers, body: Uint8Array): void {
+    const stream = new ReplyStream({
+      consumed: (bytes) => this.#open?.consumed(bytes),
+      cancelled: () => this.#clientLeft(),
+      finished: () => {
+        this.#finish({ status });
+        this.#incoming.connection.letIdle(this.#incoming.request);
+      },
+    });
+    this.#stream = stream;
+    this.#verdict = { status };
+    this.#bytesOut = body.byteLength;
+    stream.push(body, false);
+    const { request } = this.#incoming;
+    if (request.method === "HEAD" || isBodyless(status)) {
+      // Nobody reads this stream: take the reply off the program's hands here.
+      this.#respond(new Response(null, { status, headers: this.#mark(headers) }));
+      void stream.readable.pipeTo(new WritableStream()).catch(() => {});
+      return;
+    }
+    this.#hold();
+    this.#respond(new Response(stream.readable, { status, headers: this.#mark(headers) }), true);
+  }
+
+  #respond(response: Response, streams = false): void {
+    const { connection, request } = this.#incoming;
+    // A connection that was held open is left to idle out again, or it is never closed.
+    if (this.#armed && !streams) connection.letIdle(request);
+    this.#response.resolve(response);
+  }
+
+  #mark(headers: Headers): Headers {
+    headers.set("x-request-id", this.#incoming.requestId);
+    if (this.#context.timing) headers.set("server-timing", this.#timing());
+    return headers;
+  }
+
+  #timing(): string {
+    const reply = this.#reply;
+    return serverTiming({
+      totalMs: performance.now() - this.#incoming.receivedAt,
+      ...this.#queueTime(),
+      ...(reply === undefined ? {} : { program: reply }),
+    });
+  }
+
+  // Refusals and other ends
+
+  #refuseQueueFull(): void {
+    const { admission, name } = this.#operation.app;
+    const detail = `App "${name}" runs ${admission.concurrency} exchanges (scale.concurrency) and ${admission.queueMax} wait (scale.queue)`;
+    this.#refuse({ kind: "queue-full", detail, headers: { "Retry-After": String(admission.retryAfterSeconds) } });
+  }
+
+  /** The reply is not fit to be sent: the client gets a 502, the program the reasons. */
+  #refuseReply(problem: Problem): void {
+    const open = this.#open;
+    this.#refuse(problem);
+    if (this.#operation.handler.validateOut) open?.verdict(422, new TextEncoder().encode(problemBody(problem, this.#incoming.requestId)));
+    else open?.reset("reply-refused");
+  }
+
+  #refuse(problem: Problem): void {
+    const status = problemStatus[problem.kind];
+    const begun = this.#stream !== undefined;
+    if (!this.#finish({ status: begun ? this.#verdict.status : status, error: problem.kind, detail: problem.detail })) return;
+    if (begun) this.#stream?.fail(problem.detail);
+    else this.#respond(problemResponse(problem, this.#mark(new Headers()), this.#incoming.requestId));
+  }
+
+  #clientLeft(): void {
+    if (!this.#finish({ status: 499, detail: "The client left" })) return;
+    this.#stream?.fail("The client left");
+    this.#response.resolve(new Response(null, { status: 499 }));
+    this.#open?.reset("client-left");
+  }
+
+  tick(nowMs: number): void {
+    if (!this.#armed) this.#hold();
+    if (nowMs - this.#incoming.receivedAt < this.#operation.handler.inject.timeoutMs) return;
+    const detail = `The deadline of ${this.#operation.handler.inject.timeoutMs} ms (timeout) passed while ${doing[this.#state]}`;
+    this.#refuse({ kind: "deadline", detail });
+    this.#open?.reset("deadline");
+    this.#context.ticker.remove(this);
+  }
+
+  /** Ends the exchange at once: the host stops. */
+  abort(): void {
+    this.#refuse({ kind: "draining", detail: "The host was stopped", headers: { "Retry-After": "1" } });
+    this.#open?.reset("shutdown");
+  }
+
+  /** From here the exchange outlives the connection's idle timeout, and ends when its client leaves. */
+  #hold(): void {
+    if (this.#armed || this.#state === "done") return;
+    this.#armed = true;
+    const { connection, request } = this.#incoming;
+    connection.holdOpen(request);
+    if (request.signal.aborted) this.#clientLeft();
+    else request.signal.addEventListener("abort", () => this.#clientLeft(), { once: true });
+  }
+
+  #step(event: ExchangeEvent): ExchangeState | undefined {
+    const next = transition(this.#state, event);
+    if (next !== undefined) this.#state = next;
+    return next;
+  }
+
+  /** The client's side is over, once. */
+  #finish(verdict: Verdict): boolean {
+    if (this.#state === "queued") this.#operation.app.admission.withdraw(this);
+    if (this.#step("finish") === undefined) return false;
+    this.#verdict = verdict;
+    this.#payload = undefined;
+    this.#judged = [];
+    this.#context.budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+    if (!this.#placed) this.#close();
+    return true;
+  }
+
+  /** Both sides are over: the receipt. */
+  #close(): void {
+    if (this.#state !== "done") return;
+    this.#context.ticker.remove(this);
+    this.#context.log.exchange(this.#toReceipt());
+    this.#operation.app.traffic.left();
+    this.#over(this);
+  }
+
+  #queueTime(): { queueMs?: number } {
+    return this.#admittedAt === 0 ? {} : { queueMs: this.#admittedAt - this.#appliedAt };
+  }
+
+  #toReceipt(): Receipt {
+    const { request, target, requestId, client, receivedAt } = this.#incoming;
+    const { app, key, contract } = this.#operation;
+    const { status, error, detail } = this.#verdict;
+    return {
+      requestId,
+      exchangeId: this.#id,
+      app: app.name,
+      operation: key,
+      ...(contract?.operationId === undefined ? {} : { operationId: contract.operationId }),
+      ...(this.#instance === undefined ? {} : { instance: this.#instance }),
+      method: request.method,
+      path: target.path,
+      ...(client === undefined ? {} : { client }),
+      status,
+      ...(error === undefined ? {} : { error }),
+      ...(detail === undefined ? {} : { detail }),
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      totalMs: performance.now() - receivedAt,
+      ...this.#queueTime(),
+      ...(this.#receipt === undefined ? {} : { program: this.#receipt }),
+    };
+  }
+}
+
+interface Verdict {
+  readonly status: number;
+  readonly error?: ProblemKind;
+  readonly detail?: string;
+}
+
+export function problemResponse(problem: Problem, headers: Headers, requestId: string): Response {
+  headers.set("content-type", problemMediaType);
+  headers.set("x-urocket-error", problem.kind);
+  for (const [name, value] of Object.entries(problem.headers ?? {})) headers.set(name, value);
+  return new Response(problemBody(problem, requestId), { status: problemStatus[problem.kind], headers });
+}
+
+function failureProblem(reason: FailureReason, detail: string): Problem {
+  switch (reason) {
+    case "overloaded":
+      return { kind: "queue-full", detail, headers: { "Retry-After": "1" } };
+    case "no-instance":
+      return { kind: "no-instance", detail, headers: { "Retry-After": "1" } };
+    default:
+      return { kind: reason, detail };
+  }
+}
+
+/** Only what is well-formed goes on to a program's environment. */
+function traceContext(headers: Headers): { traceparent?: string; tracestate?: string } {
+  const traceparent = headers.get("traceparent");
+  if (traceparent === null || !traceparentShape.test(traceparent)) return {};
+  const tracestate = headers.get("tracestate");
+  return tracestate !== null && tracestateShape.test(tracestate) ? { traceparent, tracestate } : { traceparent };
+}

@@ -1,0 +1,51 @@
+/** An operation as the gateway serves it: the service file's handler and the contract's rules, joined, with its app's limits. */
+import type { AppOperation, Limits } from "../config/app.ts";
+import type { ContractOperation } from "../contract/contract.ts";
+import type { Admission } from "./admission.ts";
+import type { Dispatch } from "./dispatch.ts";
+
+export interface ServedApp {
+  readonly name: string;
+  readonly limits: Limits;
+  readonly admission: Admission;
+  readonly dispatch: Dispatch;
+  readonly traffic: Traffic;
+}
+
+/** The exchanges that an app's revision has, from their start in the queue to the last of their programs. */
+export class Traffic {
+  #open = 0;
+  #idle: (() => void) | undefined;
+
+  entered(): void {
+    this.#open++;
+  }
+
+  left(): void {
+    this.#open--;
+    if (this.#open === 0) this.#idle?.();
+  }
+
+  /** Resolves when none is open. To be asked once no new ones come. */
+  idle(): Promise<void> {
+    return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => (this.#idle = resolve));
+  }
+}
+
+export interface ServedOperation {
+  readonly app: ServedApp;
+  /** "GET /pets/{petId}": the handler's key on the instance, and the operation's name in logs. */
+  readonly key: string;
+  /** Names of the path's parameters, in the order of the template. */
+  readonly parameterNames: readonly string[];
+  /** Absent: the contract has it, the service file does not; answered 501. */
+  readonly handler?: AppOperation;
+  readonly contract?: ContractOperation;
+}
+
+export type HandledOperation = ServedOperation & { readonly handler: AppOperation };
+
+/** Whether something serves the operation. */
+export function isHandled(operation: ServedOperation): operation is HandledOperation {
+  return operation.handler !== undefined;
+}

@@ -1,0 +1,168 @@
+/**
+ * From (host, path, verb) to an operation. A tree of path segments per virtual host, built once for a set of apps and
+ * replaced whole when they change. Concrete paths win over templated ones, as OpenAPI asks (§4.8.8.1, path templating).
+ */
+
+export interface RouteEntry<Operation> {
+  /** Lower case, without a port; empty: any host. */
+  readonly hosts: readonly string[];
+  /** With the app's base: "/v1/pets/{petId}". */
+  readonly path: string;
+  /** Upper case. */
+  readonly method: string;
+  readonly operation: Operation;
+}
+
+export type RouteMatch<Operation> =
+  | {
+      readonly found: "operation";
+      readonly operation: Operation;
+      /** Raw text of the template's parameters, in order. */ readonly values: readonly string[];
+    }
+  | { readonly found: "path"; /** Verbs that the path has, for `Allow`. */ readonly allow: readonly string[] }
+  | { readonly found: "bad-path" }
+  | { readonly found: "nothing" };
+
+interface Node<Operation> {
+  readonly concrete: Map<string, Node<Operation>>;
+  /** Segments with a template in them, the most literal characters first. */
+  readonly templated: {
+    readonly source: string;
+    readonly literal: number;
+    readonly pattern: RegExp | undefined;
+    readonly node: Node<Operation>;
+  }[];
+  readonly verbs: Map<string, Operation>;
+}
+
+export class RouteConflict extends Error {
+  override readonly name = "RouteConflict";
+}
+
+export class Router<Operation> {
+  readonly #anyHost: Node<Operation> = newNode();
+  readonly #hosts = new Map<string, Node<Operation>>();
+
+  /** @throws RouteConflict when two entries would answer the same requests. */
+  constructor(entries: Iterable<RouteEntry<Operation>>) {
+    for (const entry of entries) {
+      if (entry.hosts.length === 0) add(this.#anyHost, entry);
+      for (const host of entry.hosts) {
+        let root = this.#hosts.get(host);
+        if (root === undefined) this.#hosts.set(host, (root = newNode()));
+        add(root, entry);
+      }
+    }
+  }
+
+  /** GET also answers HEAD where HEAD has no operation of its own (RFC 9110 §9.3.2). */
+  match(host: string | undefined, path: string, method: string): RouteMatch<Operation> {
+    const segments = splitPath(path);
+    if (segments === undefined) return { found: "bad-path" };
+    const own = host === undefined ? undefined : this.#hosts.get(host);
+    const inHost = own === undefined ? undefined : find(own, segments, method);
+    if (inHost !== undefined && inHost.found === "operation") return inHost;
+    const inAny = find(this.#anyHost, segments, method);
+    return inAny.found === "nothing" && inHost !== undefined ? inHost : inAny;
+  }
+}
+
+function newNode<Operation>(): Node<Operation> {
+  return { concrete: new Map(), templated: [], verbs: new Map() };
+}
+
+function add<Operation>(root: Node<Operation>, entry: RouteEntry<Operation>): void {
+  let node = root;
+  for (const segment of entry.path.slice(1).split("/")) node = child(node, segment);
+  if (node.verbs.has(entry.method)) throw new RouteConflict(`${entry.method} ${entry.path} is served by two operations`);
+  node.verbs.set(entry.method, entry.operation);
+}
+
+function child<Operation>(node: Node<Operation>, segment: string): Node<Operation> {
+  if (!segment.includes("{")) {
+    const key = decode(segment) ?? segment;
+    let next = node.concrete.get(key);
+    if (next === undefined) node.concrete.set(key, (next = newNode()));
+    return next;
+  }
+  const source = segment.replace(/\{[^}]*\}/g, "{}");
+  const known = node.templated.find((one) => one.source === source);
+  if (known !== undefined) return known.node;
+  const next: Node<Operation> = newNode();
+  const literal = source.replaceAll("{}", "").length;
+  node.templated.push({ source, literal, pattern: literal === 0 && source === "{}" ? undefined : segmentPattern(source), node: next });
+  node.templated.sort((a, b) => b.literal - a.literal);
+  return next;
+}
+
+/** "{}.{}" → /^(.+)\.(.+)$/s */
+function segmentPattern(source: string): RegExp {
+  const literals = source.split("{}").map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${literals.join("(.+)")}$`, "s");
+}
+
+/** The segments' raw text; undefined when a percent-encoding is broken (RFC 3986 §2.1). */
+function splitPath(path: string): readonly string[] | undefined {
+  if (path.includes("%") && decode(path) === undefined) return undefined;
+  return path.slice(1).split("/");
+}
+
+function decode(text: string): string | undefined {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function find<Operation>(root: Node<Operation>, segments: readonly string[], method: string): RouteMatch<Operation> {
+  const values: string[] = [];
+  const allow = new Set<string>();
+  const operation = walk(root, segments, 0, method, values, allow);
+  if (operation !== undefined) return { found: "operation", operation, values };
+  return allow.size > 0 ? { found: "path", allow: [...allow] } : { found: "nothing" };
+}
+
+/** Depth first: the concrete branch, then each templated one. A branch without the verb is left for the next one. */
+function walk<Operation>(
+  node: Node<Operation>,
+  segments: readonly string[],
+  at: number,
+  method: string,
+  values: string[],
+  allow: Set<string>,
+): Operation | undefined {
+  const segment = segments[at];
+  if (segment === undefined) return verb(node, method, allow);
+  const concrete = node.concrete.get(decode(segment) ?? segment);
+  if (concrete !== undefined) {
+    const found = walk(concrete, segments, at + 1, method, values, allow);
+    if (found !== undefined) return found;
+  }
+  if (segment === "") return undefined;
+  const held = values.length;
+  for (const { pattern, node: next } of node.templated) {
+    if (pattern === undefined) values.push(segment);
+    else {
+      const match = pattern.exec(segment);
+      if (match === null) continue;
+      values.push(...match.slice(1));
+    }
+    const found = walk(next, segments, at + 1, method, values, allow);
+    if (found !== undefined) return found;
+    values.length = held;
+  }
+  return undefined;
+}
+
+function verb<Operation>(node: Node<Operation>, method: string, allow: Set<string>): Operation | undefined {
+  const found = node.verbs.get(method) ?? (method === "HEAD" ? node.verbs.get("GET") : undefined);
+  if (found !== undefined) return found;
+  for (const name of node.verbs.keys()) {
+    allow.add(name);
+    if (name === "GET") allow.add("HEAD");
+  }
+  if (allow.size > 0) allow.add("OPTIONS");
+  return undefined;
+}

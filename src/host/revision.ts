@@ -1,0 +1,100 @@
+/** One version of an app, being served: its instances, its limits, its routes. Replaced whole when the app changes. */
+import { cpus } from "node:os";
+import { readFile } from "node:fs/promises";
+import { programEnvironment } from "../config/surroundings.ts";
+import { Admission } from "../gateway/admission.ts";
+import { type ServedApp, type ServedOperation, Traffic } from "../gateway/operation.ts";
+import type { RouteEntry } from "../gateway/router.ts";
+import type { ProgramSpec } from "../link/messages.ts";
+import { Pool, type PoolEvents } from "../pool/pool.ts";
+import type { LoadedApp } from "./load-app.ts";
+
+export type ReadyApp = Extract<LoadedApp, { ok: true }>;
+
+/** From TERM to KILL of a program's process tree. */
+export const programGraceMs = 2_000;
+
+export interface RevisionOptions {
+  readonly loaded: ReadyApp;
+  /** The revision's instances have their folders here. */
+  readonly folder: string;
+  /** The revision that this one replaces: its places are handed on, its reply socket taken over. */
+  readonly replaces?: Revision;
+  readonly events: PoolEvents;
+}
+
+export class Revision {
+  readonly loaded: ReadyApp;
+  readonly pool: Pool;
+  readonly served: ServedApp;
+  readonly routes: readonly RouteEntry<ServedOperation>[];
+
+  constructor({ loaded, folder, replaces, events }: RevisionOptions) {
+    const { app } = loaded;
+    this.loaded = loaded;
+    this.pool = new Pool(
+      {
+        folder,
+        limits: app.limits,
+        balance: app.balance,
+        instancesMax: Math.max(1, Math.min(app.scale.max, cpus().length)),
+        ...(app.socket === undefined ? {} : { sharedReplySocket: app.socket }),
+        takesOverReplySocket: replaces !== undefined && replaces.loaded.app.socket === app.socket,
+        load: {
+          app: app.name,
+          programs: programsOf(loaded),
+          programsMax: app.scale.concurrency,
+          graceMs: programGraceMs,
+          environment: programEnvironment(),
+        },
+      },
+      events,
+    );
+    const admission = replaces?.served.admission ?? new Admission(app.scale.concurrency, app.scale.queue);
+    this.served = { name: app.name, limits: app.limits, admission, dispatch: this.pool, traffic: new Traffic() };
+    this.routes = routesOf(loaded, this.served);
+  }
+
+  /** Places as the service file says, also those handed on by the revision before. To be called when this one serves. */
+  applyLimits(): void {
+    const { concurrency, queue } = this.loaded.app.scale;
+    this.served.admission.resize(concurrency, queue);
+  }
+
+  /** To be called when no route leads here any more. Resolves when nothing of it is left. */
+  async retire(): Promise<void> {
+    await this.served.traffic.idle();
+    await this.pool.drain();
+  }
+}
+
+/** What an app is made of, as text: two that are equal are served alike. */
+export async function fingerprint(loaded: ReadyApp): Promise<string> {
+  const documents = await Promise.all((loaded.contract?.files ?? []).map((file) => readFile(file, "utf8")));
+  return Bun.hash(JSON.stringify([loaded.app, documents])).toString(16);
+}
+
+function programsOf(loaded: ReadyApp): Record<string, ProgramSpec> {
+  const programs: Record<string, ProgramSpec> = {};
+  for (const { key, handler } of loaded.operations) {
+    if (handler === undefined) continue;
+    const { argv, wd, env, channel, user } = handler.inject;
+    programs[key] = { argv, wd, env, channel, replyPath: handler.replyPath, ...(user === undefined ? {} : { user }) };
+  }
+  return programs;
+}
+
+function routesOf({ app, operations }: ReadyApp, served: ServedApp): RouteEntry<ServedOperation>[] {
+  return operations.map(({ key, path, method, handler, contract }) => ({
+    hosts: app.hosts,
+    path: app.base + path,
+    method,
+    operation: {
+      app: served,
+      key,
+      parameterNames: [...path.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] ?? ""),
+      ...(handler === undefined ? {} : { handler }),
+      ...(contract === undefined ? {} : { contract }),
+    },
+  }));
+}

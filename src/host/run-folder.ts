@@ -1,0 +1,60 @@
+/**
+ * Where a host keeps what lives only while it runs: links and reply sockets of its instances. The folder says whose it
+ * is, so that the next host knows what a killed one left and removes it, and never a living one's.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { processStart } from "../sandbox/process-figures.ts";
+
+const ownerFile = "host.json";
+const prefix = "serve-";
+/** `sun_path` of unix(7) is 108 bytes with its end; what comes below the run folder takes at most this much of it. */
+const pathBytesMax = 107 - "/a9999/00000000-0000-0000-0000-000000000000/reply-4294967295.sock".length;
+
+interface Owner {
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
+/**
+ * Makes this process's run folder in the first of `candidates` that takes one, after removing there what dead hosts left.
+ * @throws Error when none does.
+ */
+export function openRunFolder(candidates: readonly string[]): string {
+  const refusals: string[] = [];
+  for (const base of candidates) {
+    const folder = join(base, `${prefix}${process.pid}`);
+    if (Buffer.byteLength(folder) > pathBytesMax) {
+      refusals.push(`${base}: too long for unix sockets below it`);
+      continue;
+    }
+    try {
+      mkdirSync(base, { recursive: true, mode: 0o700 });
+      removeAbandoned(base);
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { mode: 0o700 });
+      const owner: Owner = { pid: process.pid, startTicks: processStart(process.pid) ?? 0 };
+      writeFileSync(join(folder, ownerFile), JSON.stringify(owner));
+      return folder;
+    } catch (error) {
+      refusals.push(`${base}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new Error(`Cannot make a run folder: ${refusals.join("; ")}`);
+}
+
+function removeAbandoned(base: string): void {
+  for (const name of readdirSync(base)) {
+    const folder = join(base, name);
+    if (name.startsWith(prefix) && !isOwned(folder)) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function isOwned(folder: string): boolean {
+  try {
+    const owner = JSON.parse(readFileSync(join(folder, ownerFile), "utf8")) as Owner;
+    return processStart(owner.pid) === owner.startTicks;
+  } catch {
+    return false;
+  }
+}

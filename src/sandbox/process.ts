@@ -1,0 +1,94 @@
+/**
+ * The `process` sandbox: an instance's runner as an ordinary child of the host, in the control groups that this machine
+ * lets us make. It dies with the host, and what it leaves behind when it dies alone is ended here.
+ */
+import { fileURLToPath } from "node:url";
+import { type InstanceGroups, joinInstanceGroups, processesOfInstance } from "./instance-groups.ts";
+import { programTree } from "./process-figures.ts";
+
+export interface RunnerOptions {
+  /** The instance's UUID. */
+  readonly instance: string;
+  /** Unix socket on which the host waits for the runner. */
+  readonly link: string;
+  /** What the runner proves itself with. */
+  readonly token: string;
+  readonly groups: InstanceGroups;
+}
+
+export interface RunnerProcess {
+  readonly pid: number;
+  /** When it is gone, and how: "exited with status 1", "was killed by SIGKILL". */
+  readonly ended: Promise<string>;
+  kill(): void;
+  /** The last of what it wrote to stderr: a crash's last words. */
+  lastWords(): string;
+}
+
+const runnerFile = fileURLToPath(new URL("../runner/main.ts", import.meta.url));
+const lastWordsCharactersMax = 4096;
+/** Rounds of ending what an instance left: each finds what was started since the one before. */
+const sweepRoundsMax = 20;
+
+export function startRunner({ instance, link, token, groups }: RunnerOptions): RunnerProcess {
+  const child = Bun.spawn({
+    // A runner must not read the app's own .env or bunfig, nor fetch packages, nor outlive the host.
+    cmd: [process.execPath, "--no-orphans", "--no-env-file", "--no-install", "--config=/dev/null", runnerFile],
+    cwd: "/",
+    env: { UROCKET_INSTANCE: instance, UROCKET_LINK: link, UROCKET_TOKEN: token },
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  joinInstanceGroups(groups, child.pid);
+  let lastWords = "";
+  const listening = keepTail(child.stderr, (text) => (lastWords = text));
+  return {
+    pid: child.pid,
+    ended: child.exited.then(async (code) => {
+      await Promise.race([listening, Bun.sleep(50)]);
+      return child.signalCode === null ? `exited with status ${code}` : `was killed by ${child.signalCode}`;
+    }),
+    kill: () => child.kill("SIGKILL"),
+    lastWords: () => lastWords.trim(),
+  };
+}
+
+async function keepTail(stream: ReadableStream<Uint8Array>, keep: (text: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  let tail = "";
+  try {
+    for await (const chunk of stream) {
+      tail = (tail + decoder.decode(chunk, { stream: true })).slice(-lastWordsCharactersMax);
+      keep(tail);
+    }
+  } catch {
+    // The pipe broke with the process; what came is kept.
+  }
+}
+
+/**
+ * Ends every process that a dead runner left: those in its groups, and those that carry its instance's id.
+ * @returns how many there were.
+ */
+export async function endLeftovers(runnerPid: number, instance: string, groups: InstanceGroups): Promise<number> {
+  const ended = new Set<number>();
+  for (let round = 0; round < sweepRoundsMax; round++) {
+    const left = new Set([...processesOfInstance(groups), ...programTree(runnerPid, `UROCKET_INSTANCE=${instance}`)]);
+    if (left.size === 0) break;
+    for (const pid of left) {
+      ended.add(pid);
+      kill(pid);
+    }
+    await Bun.sleep(round);
+  }
+  return ended.size;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Gone already.
+  }
+}
