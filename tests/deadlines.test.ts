@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
-import { gone, isAlive } from "./process-tree.ts";
+import { gone, isAlive, residentBytes } from "./process-tree.ts";
 import { connectRaw } from "./raw-http.ts";
 import { type Serving, serve } from "./serving.ts";
 
@@ -31,6 +31,12 @@ paths:
       inject: { cmd: ./left.sh }
     post:
       inject: { cmd: ./left.sh }
+  /body:
+    post:
+      inject: { cmd: ./quick.sh, timeout: 500ms }
+  /unread:
+    get:
+      inject: { cmd: ./endless.sh, timeout: 1s }
   /leftover:
     get:
       inject: { cmd: ./leftover.sh, timeout: 1500ms }
@@ -45,6 +51,8 @@ describe("deadlines", () => {
       "hang.sh": family("hang.pids", false),
       "deaf.sh": family("deaf.pids", true),
       "left.sh": family("left.pids", false),
+      "quick.sh": "#!/bin/sh\necho quick | urocket reply --type text/plain\n",
+      "endless.sh": "#!/bin/sh\necho $$ >endless.pids\nurocket reply --type application/octet-stream </dev/zero\n",
       "leftover.sh": "#!/bin/sh\nsetsid sleep 1000 &\necho $! >leftover.pids\necho done | urocket reply --type text/plain\n",
     });
     host = await serve(app.folder);
@@ -101,5 +109,27 @@ describe("deadlines", () => {
     const pids = await pidsIn("leftover.pids", 1);
     expect(pids.every(isAlive)).toBeTrue();
     await gone(pids);
+  });
+
+  test("a body that never comes whole is a 504 at the deadline, and no program was started for it", async () => {
+    using connection = await connectRaw(host.port);
+    connection.send("POST /body HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: half-a-body\r\nContent-Length: 10\r\n\r\nhalf");
+    const response = await connection.response();
+    expect(response?.status).toBe(504);
+    expect(response?.body).toContain("500 ms");
+    const line = await host.exchange("half-a-body");
+    expect(line).toMatchObject({ status: 504 });
+    expect(line["spawnMs"]).toBeUndefined();
+  });
+
+  test("a client that does not read costs no memory, and only until the deadline", async () => {
+    const before = host.processes().map(({ pid }) => ({ pid, bytes: residentBytes(pid) }));
+    using connection = await connectRaw(host.port);
+    connection.pause();
+    connection.send("GET /unread HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: unread-reply\r\n\r\n");
+    const pids = await pidsIn("endless.pids", 1);
+    await gone(pids);
+    for (const { pid, bytes } of before) expect(residentBytes(pid) - bytes).toBeLessThan(40 * 1024 * 1024);
+    expect((await host.exchange("unread-reply"))["error"]).toBe("deadline");
   });
 });

@@ -1,8 +1,11 @@
 /** What programs are given: payloads by argument and by standard input, at the limits, and the environment. */
+import { chmodSync } from "node:fs";
+import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { sendRaw } from "./raw-http.ts";
 import { type Serving, serve } from "./serving.ts";
+import { requireTool } from "./system-tools.ts";
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -152,5 +155,29 @@ describe("payloads", () => {
   test("nothing of the host's environment but PATH, LANG and TZ reaches a program through its runner either", async () => {
     const response = await fetch(`${host.url}/environment/a/b`);
     expect(await response.text()).not.toMatch(/API_KEY|AWS_SECRET|UROCKET_TOKEN|UROCKET_LINK/);
+  });
+});
+
+const isRoot = process.getuid?.() === 0;
+/** Only root may start programs as somebody else. */
+const asRoot = isRoot ? requireTool("curl") : test.skip;
+
+describe("user", () => {
+  asRoot("a program runs as the user that its operation names, and can reply; others run as before", async () => {
+    using app = appOf({
+      "urocket-service.yaml": `
+name: users
+paths:
+  /nobody:
+    get: { inject: { cmd: ./who.sh, user: nobody } }
+  /self:
+    get: { inject: { cmd: ./who.sh } }
+`,
+      "who.sh": `#!/bin/sh\nid -un | curl --silent --show-error --fail --unix-socket "$UROCKET_SOCKET" --header 'Content-Type: text/plain' --data-binary @- "http://localhost$UROCKET_REPLY"\n`,
+    });
+    chmodSync(dirname(app.folder), 0o755);
+    await using host = await serve(app.folder);
+    expect(await (await fetch(`${host.url}/nobody`)).text()).toBe("nobody\n");
+    expect(await (await fetch(`${host.url}/self`)).text()).toBe("root\n");
   });
 });

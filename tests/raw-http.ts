@@ -16,6 +16,8 @@ export interface RawConnection extends Disposable {
   response(options?: { readonly toHead?: boolean }): Promise<RawResponse | undefined>;
   /** Resolves when the peer has closed. */
   readonly closed: Promise<void>;
+  /** Reads no more of what the peer sends. */
+  pause(): void;
   /** Ends the connection at once. */
   drop(): void;
 }
@@ -65,6 +67,7 @@ export async function connectRaw(port: number): Promise<RawConnection> {
     send: (bytes) => void (typeof bytes === "string" ? socket.write(bytes, "latin1") : socket.write(bytes)),
     response,
     closed,
+    pause: () => void socket.pause(),
     drop: () => void socket.destroy(),
     [Symbol.dispose]: () => void socket.destroy(),
   };
