@@ -1,0 +1,139 @@
+/** The bench: `npm run bench -- COMMAND`. Runs one measure, prints its tables, keeps its raw figures. */
+import { join } from "node:path";
+import type { Verdict } from "./budgets.ts";
+import { benchFolder, requireSetUp } from "./measure/build-folder.ts";
+import type { ServerKind } from "./measure/server.ts";
+import { readOptions, usage, type BenchOptions } from "./options.ts";
+import { peerCommands, peers, replySocketInBun } from "./peers/peers.ts";
+import { urocket } from "./peers/urocket.ts";
+import { Ground } from "./process/ground.ts";
+import { comparisonTable, describeMachine, keep, lagTable, ranNow, verdictTable, type RanAt } from "./report.ts";
+import { defaultMemoryOptions, mebibytes, runStageMemory } from "./stage-memory.ts";
+import { defaultOverloadOptions, overloadRows, runStageOverload } from "./stage-overload.ts";
+import { runStage, type StageReport } from "./stage.ts";
+import { formatTable } from "./table.ts";
+
+const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+
+interface Outcome {
+  readonly text: string;
+  readonly raw: { readonly verdicts: readonly Verdict[] };
+  /** What makes the whole run worthless. */
+  readonly faults: readonly string[];
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 0 || argv.includes("--help") || argv.includes("-h")) {
+    console.log(usage);
+    return argv.length === 0 ? 2 : 0;
+  }
+  const read = readOptions(argv);
+  if (!read.ok) {
+    for (const problem of read.problems) console.error(`bench: ${problem}`);
+    console.error("Run 'npm run bench -- --help' for what there is.");
+    return 2;
+  }
+  return read.options.command === "setup" ? setUp() : measure(read.options);
+}
+
+async function setUp(): Promise<number> {
+  return Bun.spawn(["sh", join(benchFolder, "setup.sh")], { stdio: ["inherit", "inherit", "inherit"] }).exited;
+}
+
+async function measure(options: BenchOptions): Promise<number> {
+  requireSetUp(options.command === "stage" ? options.against.flatMap((name) => peerCommands[name] ?? []) : []);
+  const ran = ranNow();
+  progress(describeMachine(ran.machine));
+  await using ground = new Ground();
+  const interruption = endOnSignal(ground);
+  const outcome = await run(ground, options).catch((error: unknown) => (ground.ending ? undefined : Promise.reject(error as Error)));
+  if (outcome === undefined) return interruption;
+  console.log(`${outcome.text}\n${verdictTable(outcome.raw.verdicts)}`);
+  for (const fault of outcome.faults) console.error(`bench: the run does not count: ${fault}`);
+  const { rounds, seconds, warmUpSeconds, subject } = options;
+  keepAll(options, { ...ran, settings: { rounds, seconds, warmUpSeconds, subject }, ...outcome.raw });
+  return outcome.faults.length > 0 ? 1 : 0;
+}
+
+/** Ctrl-C: whatever was started is ended and removed before the bench is. Resolves to the exit code. */
+function endOnSignal(ground: Ground): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const end = (code: number) => (): void => void ground[Symbol.asyncDispose]().then(() => resolve(code));
+  process.once("SIGINT", end(130));
+  process.once("SIGTERM", end(143));
+  return promise;
+}
+
+function run(ground: Ground, options: BenchOptions): Promise<Outcome> {
+  switch (options.command) {
+    case "stage-memory":
+      return stageMemory(ground, options);
+    case "stage-overload":
+      return stageOverload(ground, options);
+    case "stage":
+    case "setup":
+      return stage(ground, options);
+  }
+}
+
+async function stage(ground: Ground, options: BenchOptions): Promise<Outcome> {
+  const report = await runStage(ground, { ...options, subject: subjectOf(options, "stage") }, progress);
+  return { text: stageText(report), raw: report, faults: [] };
+}
+
+function stageText(report: StageReport): string {
+  const curl = report.curl === undefined ? [] : [report.curl];
+  const tables = [...report.comparisons, ...report.crowded, ...curl].map(comparisonTable);
+  return [...tables, ...(report.lag === undefined ? [] : [lagTable(report.lag)])].join("\n");
+}
+
+async function stageMemory(ground: Ground, options: BenchOptions): Promise<Outcome> {
+  const size = options.quick ? { step: 500, steps: 4 } : {};
+  const report = await runStageMemory(ground, { ...defaultMemoryOptions, ...size, subject: subjectOf(options, "stage") }, progress);
+  const rows = report.readings.map(({ requests, rssBytes, pssBytes, processes }) => [
+    requests,
+    mebibytes(rssBytes),
+    mebibytes(pssBytes),
+    processes,
+  ]);
+  return { text: `${formatTable(["requests", "RSS MiB", "PSS MiB", "processes"], rows)}\n`, raw: report, faults: report.faults };
+}
+
+async function stageOverload(ground: Ground, options: BenchOptions): Promise<Outcome> {
+  const report = await runStageOverload(
+    ground,
+    { ...defaultOverloadOptions, seconds: options.seconds, subject: subjectOf(options, "overload") },
+    progress,
+  );
+  const table = formatTable(["", "requests/s", "p50 ms", "p99 ms", "max ms"], overloadRows(report));
+  return { text: `${report.offeredPerSecond} requests/s offered\n\n${table}\n`, raw: report, faults: report.faults };
+}
+
+function subjectOf({ subject }: BenchOptions, app: "stage" | "overload"): ServerKind {
+  // Under overload a server that does not refuse would start programs without end.
+  const kinds =
+    app === "overload" ? [urocket(app), replySocketInBun(defaultOverloadOptions.places)] : [urocket(app), replySocketInBun(), ...peers];
+  const kind = kinds.find(({ name }) => name === subject);
+  if (kind === undefined) throw new Error(`Unknown subject "${subject}": it must be one of ${kinds.map(({ name }) => name).join(", ")}`);
+  return { ...kind, kind: "subject" };
+}
+
+function keepAll(options: BenchOptions, report: RanAt & Readonly<Record<string, unknown>>): void {
+  const results = join(benchFolder, "results");
+  const files = [
+    join(results, `${options.command}-${report.date.replaceAll(":", "")}.json`),
+    ...(options.whole ? [join(results, `latest-${options.command}.json`)] : []),
+    ...(options.json === undefined ? [] : [options.json]),
+  ];
+  for (const file of files) {
+    keep(file, report);
+    progress(`kept in ${file}`);
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

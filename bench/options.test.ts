@@ -1,0 +1,36 @@
+import { describe, expect, test } from "bun:test";
+import { readOptions } from "./options.ts";
+
+function problems(...argv: string[]): readonly string[] {
+  const read = readOptions(argv);
+  return read.ok ? [] : read.problems;
+}
+
+describe("readOptions", () => {
+  test("without options is five rounds of three seconds of everything", () => {
+    const read = readOptions(["stage"]);
+    expect(read).toMatchObject({
+      ok: true,
+      options: { rounds: 5, seconds: 3, programs: ["dynamic", "static", "sh", "php"], subject: "urocket", whole: true },
+    });
+  });
+
+  test("--quick is one short round, and never the whole", () => {
+    expect(readOptions(["stage", "--quick"])).toMatchObject({ ok: true, options: { rounds: 1, seconds: 1, whole: false } });
+  });
+
+  test("a part of the programs is not the whole", () => {
+    expect(readOptions(["stage", "--only", "sh,php"])).toMatchObject({ ok: true, options: { programs: ["sh", "php"], whole: false } });
+  });
+
+  test("says everything that is wrong at once, naming each value", () => {
+    expect(problems("stag", "--only", "dynamic,perl", "--rounds", "0", "--seconds", "soon")).toEqual([
+      'Unknown command "stag": it must be one of stage, stage-memory, stage-overload, setup',
+      'Unknown name "perl" in --only: it must be of dynamic, static, sh, php',
+      '--rounds is "0": it must be a number from 1 to 3600',
+      '--seconds is "soon": it must be a number from 0.1 to 3600',
+    ]);
+  });
+
+  test("an unknown option is refused", () => expect(problems("stage", "--fast")[0]).toContain("--fast"));
+});
