@@ -4,20 +4,20 @@
  */
 import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, resolve } from "node:path";
+import { programEnvironment } from "./surroundings.ts";
 
 /** How this process runs. Passed in, so that tests can be somebody else. */
 export interface Standing {
   /** Effective user id; 0 is root. */
   readonly uid: number;
-  /** Folders in which programs are looked for, in order: PATH, and the folder of urocket's own commands. */
+  /** Folders in which programs are looked for, in order: those of the PATH that they get. */
   readonly programFolders: readonly string[];
   /** The file that names the system's users, passwd(5). */
   readonly usersFile: string;
 }
 
 export function ownStanding(): Standing {
-  const own = resolve(import.meta.dir, "../../bin");
-  return { uid: process.geteuid?.() ?? 0, programFolders: [...foldersOf(process.env["PATH"] ?? ""), own], usersFile: "/etc/passwd" };
+  return { uid: process.geteuid?.() ?? 0, programFolders: foldersOf(programEnvironment()["PATH"] ?? ""), usersFile: "/etc/passwd" };
 }
 
 /** The folders of a PATH; an empty one means the working directory (POSIX XBD 8.3) and is left out. */

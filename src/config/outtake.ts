@@ -23,18 +23,21 @@ export function replyPathOf(checkedOuttake: string): string {
   return `/${checkedOuttake.slice("usocket://".length).replace(/^\//, "")}`;
 }
 
+/** Empty, "." and ".." segments, which clients tidy away, and what a request line cannot hold. */
+const notPlain = /[{}?#\s\\]|[^\x21-\x7e]|(^|\/)\.{0,2}(\/|$)/;
+
 function refuseOuttake(written: string): Refusal | undefined {
   const [, scheme] = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(written) ?? [];
   if (scheme === undefined) return { message: `The outtake ${quoted(written)} has no scheme`, hint: supported };
   if (scheme !== "usocket") return { message: `Unsupported outtake scheme "${scheme}"`, hint: supported };
-  const [, path] = /^usocket:\/\/(.*)$/s.exec(written) ?? [];
+  const [, path] = /^usocket:\/\/\/?(.*)$/s.exec(written) ?? [];
   if (path === undefined) return { message: `The outtake ${quoted(written)} lacks "//" after its scheme`, hint: supported };
   const count = path.split(placeholder).length - 1;
   if (count !== 1) {
     const times = count === 0 ? "does not hold" : "holds more than once";
     return { message: `The outtake ${quoted(written)} ${times} ${placeholder}, which names the request`, hint: supported };
   }
-  if (/[{}?#\s]|\/\/|[^\x21-\x7e]/.test(path.replace(placeholder, "")))
+  if (notPlain.test(path.replace(placeholder, "id")))
     return { message: `The outtake ${quoted(written)} is not a plain path`, hint: supported };
   return undefined;
 }

@@ -37,7 +37,8 @@ export type Definitions = Map<string, JsonSchema>;
 
 /** Tells that a value is of the wrong type. */
 export function refuseType(value: Value, name: string, expected: string, reading: Reading): undefined {
-  reading.error(value, `"${name}" must be ${expected}, found ${describeValue(value)}`, typeHint(value));
+  const subject = name === "" ? "A service file" : `"${name}"`;
+  reading.error(value, `${subject} must be ${expected}, found ${describeValue(value)}`, name === "" ? undefined : typeHint(value));
   return undefined;
 }
 

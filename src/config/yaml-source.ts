@@ -200,9 +200,11 @@ function isMergeKey(pair: Pair): boolean {
   return isScalar(pair.key) && pair.key.type === "PLAIN" && pair.key.source === "<<";
 }
 
-/** The tag that the author wrote; those that the parser applied ("tag:yaml.org,2002:str") say nothing more. */
+/** Tags that the parser has applied, and that say nothing more. */
+const applied = new Set(["str", "int", "float", "bool", "null", "map", "seq"].map((name) => `tag:yaml.org,2002:${name}`));
+
 function tagOf(node: Scalar | YAMLMap | YAMLSeq): { readonly tag?: string } {
-  return node.tag === undefined || node.tag.startsWith("tag:yaml.org,") ? {} : { tag: node.tag };
+  return node.tag === undefined || applied.has(node.tag) ? {} : { tag: node.tag.replace("tag:yaml.org,2002:", "!!") };
 }
 
 function spotOf(node: unknown, otherwise: Spot = { offset: 0 }): Spot {
