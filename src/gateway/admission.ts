@@ -59,9 +59,9 @@ export class Admission {
     this.#queue.delete(applicant);
   }
 
-  /** Gives a place back; the first in the queue gets it. @param heldMs how long it was held. */
-  release(heldMs: number): void {
-    this.#serviceMs = this.#serviceMs === 0 ? heldMs : this.#serviceMs + (heldMs - this.#serviceMs) / 16;
+  /** Gives a place back; the first in the queue gets it. @param heldMs how long it was held; undefined: it was not used. */
+  release(heldMs: number | undefined): void {
+    if (heldMs !== undefined) this.#serviceMs = this.#serviceMs === 0 ? heldMs : this.#serviceMs + (heldMs - this.#serviceMs) / 16;
     this.#running--;
     this.#admitWaiting();
   }

@@ -148,6 +148,11 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
 
   admitted(): void {
     this.#admittedAt = performance.now();
+    if (this.#expired(this.#admittedAt)) {
+      // The place came in the same tick as the deadline: no program is started for nobody.
+      this.#refuseDeadline();
+      return this.#operation.app.admission.release(undefined);
+    }
     this.#placed = true;
     this.#step("dispatch");
     const { request, target, receivedAt } = this.#incoming;
@@ -364,11 +369,19 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
 
   tick(nowMs: number): void {
     if (!this.#armed) this.#hold();
-    if (nowMs - this.#incoming.receivedAt < this.#operation.handler.inject.timeoutMs) return;
-    const detail = `The deadline of ${this.#operation.handler.inject.timeoutMs} ms (timeout) passed while ${doing[this.#state]}`;
-    this.#refuse({ kind: "deadline", detail });
+    if (!this.#expired(nowMs)) return;
+    this.#refuseDeadline();
     this.#open?.reset("deadline");
     this.#context.ticker.remove(this);
+  }
+
+  #expired(nowMs: number): boolean {
+    return nowMs - this.#incoming.receivedAt >= this.#operation.handler.inject.timeoutMs;
+  }
+
+  #refuseDeadline(): void {
+    const detail = `The deadline of ${this.#operation.handler.inject.timeoutMs} ms (timeout) passed while ${doing[this.#state]}`;
+    this.#refuse({ kind: "deadline", detail });
   }
 
   /** Ends the exchange at once: the host stops. */
