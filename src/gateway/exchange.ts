@@ -356,13 +356,13 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     const status = problemStatus[problem.kind];
     const begun = this.#stream !== undefined;
     if (!this.#finish({ status: begun ? this.#verdict.status : status, error: problem.kind, detail: problem.detail })) return;
-    if (begun) this.#stream?.fail(problem.detail);
+    if (begun) this.#stream?.breakOff();
     else this.#respond(problemResponse(problem, this.#mark(new Headers()), this.#incoming.requestId));
   }
 
   #clientLeft(): void {
     if (!this.#finish({ status: 499, detail: "The client left" })) return;
-    this.#stream?.fail("The client left");
+    this.#stream?.breakOff();
     this.#response.resolve(new Response(null, { status: 499 }));
     this.#open?.reset("client-left");
   }

@@ -17,7 +17,7 @@ export class ReplyStream {
   readonly #chunks: Uint8Array[] = [];
   #wanted: (() => void) | undefined;
   #ended = false;
-  #failure: Error | undefined;
+  #broken = false;
 
   constructor(events: ReplyStreamEvents) {
     this.#events = events;
@@ -42,8 +42,8 @@ export class ReplyStream {
   }
 
   /** Breaks the response off. */
-  fail(message: string): void {
-    this.#failure = new Error(message);
+  breakOff(): void {
+    this.#broken = true;
     this.#wake();
   }
 
@@ -54,11 +54,11 @@ export class ReplyStream {
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    while (this.#chunks.length === 0 && !this.#ended && this.#failure === undefined) {
+    while (this.#chunks.length === 0 && !this.#ended && !this.#broken) {
       await new Promise<void>((resolve) => (this.#wanted = resolve));
     }
     const chunk = this.#chunks.shift();
-    if (this.#failure !== undefined) controller.error(this.#failure);
+    if (this.#broken) controller.error();
     else if (chunk !== undefined) {
       controller.enqueue(chunk);
       this.#events.consumed(chunk.byteLength);
