@@ -34,10 +34,12 @@ export interface StageReport {
 
 const usualConnections = 16;
 const crowds = [64, 256];
+const limits = ["pipe", "socket"] as const;
 
 export async function runStage(ground: Ground, options: StageOptions, progress: Progress): Promise<StageReport> {
   const subject = serverSystem(ground, options.subject);
   const others = peers.filter(({ name }) => options.against.includes(name)).map((kind) => serverSystem(ground, kind));
+  progress(`this takes about ${Math.ceil(expectedSeconds(options) / 60)} min`);
   await warmUp(subject, options);
   const comparisons = await comparePrograms(ground, subject, others, options, progress);
   const crowded = await compareCrowds(subject, options, progress);
@@ -55,6 +57,13 @@ function loadOf({ seconds, warmUpSeconds }: StageOptions, program: string, conne
   return { program, connections, seconds, warmUpSeconds };
 }
 
+/** Two runs a pair, with what starting clients and waiting for idleness adds. */
+function expectedSeconds({ programs, against, rounds, seconds, warmUpSeconds }: StageOptions): number {
+  const crowded = programs.filter((program) => program === "dynamic" || program === "static").length * crowds.length;
+  const pairs = programs.length * 2 * (against.length + limits.length) + crowded + 2;
+  return pairs * rounds * 2 * (seconds + warmUpSeconds + 0.1);
+}
+
 /** So that the first round finds the subject's code compiled and its instances started, as the later ones do. */
 async function warmUp(subject: System, options: StageOptions): Promise<void> {
   await subject.measure({ ...loadOf(options, options.programs[0] ?? "dynamic", usualConnections), seconds: 1, warmUpSeconds: 0 });
@@ -67,7 +76,7 @@ async function comparePrograms(
   options: StageOptions,
   progress: Progress,
 ): Promise<readonly Comparison[]> {
-  const opponents = [...others, limitSystem(ground, "pipe"), limitSystem(ground, "socket")].map((system) => ({ system }));
+  const opponents = [...others, ...limits.map((reply) => limitSystem(ground, reply))].map((system) => ({ system }));
   const comparisons: Comparison[] = [];
   for (const program of options.programs)
     for (const connections of [usualConnections, 1])
