@@ -49,6 +49,11 @@ export class Channel {
     return this.#closed;
   }
 
+  /** Bytes that wait to be written: what may be dropped is dropped when they are many. */
+  get pendingBytes(): number {
+    return this.#to - this.#from;
+  }
+
   /** Queues a frame; it is written soon. After the channel closed: nothing happens. */
   send(type: FrameType, exchange: number, head?: object, body?: Uint8Array, end = false): void {
     if (this.#closed || this.#ended) return;

@@ -1,0 +1,128 @@
+/**
+ * What the kernel tells in /proc about running processes: who descends from whom, memory and CPU now (proc(5)). Read
+ * only where a program runs long or must be ended; a program that comes and goes in milliseconds is never looked up.
+ */
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+
+/** USER_HZ: the unit of CPU times in /proc/pid/stat. It is 100 on every Linux that Bun runs on. */
+const ticksPerSecond = 100;
+/** Environments are looked through up to here. */
+const environmentBytesMax = 256 * 1024;
+
+export interface ProcessFigures {
+  /** VmRSS. */
+  readonly residentBytes: number;
+  /** VmHWM: the most it ever was, since its exec. */
+  readonly peakBytes: number;
+  /** User and system time. */
+  readonly cpuMs: number;
+}
+
+interface ProcessLine {
+  readonly pid: number;
+  readonly state: string;
+  readonly parent: number;
+  readonly session: number;
+  readonly cpuMs: number;
+  /** Since boot, in ticks: with the pid it names a process for good. */
+  readonly startTicks: number;
+}
+
+/** A process's figures, or undefined when it is gone. */
+export function processFigures(pid: number): ProcessFigures | undefined {
+  const line = readLine(pid);
+  if (line === undefined || isDead(line)) return undefined;
+  const status = readText(`/proc/${pid}/status`);
+  if (status === undefined) return undefined;
+  return { residentBytes: kilobytes(status, "VmRSS"), peakBytes: kilobytes(status, "VmHWM"), cpuMs: line.cpuMs };
+}
+
+/** When a process started, in ticks since boot; undefined when it is gone. */
+export function processStart(pid: number): number | undefined {
+  return readLine(pid)?.startTicks;
+}
+
+/** The most memory that this process itself ever took (VmHWM). */
+export function ownPeakBytes(): number {
+  return kilobytes(readText("/proc/self/status") ?? "", "VmHWM");
+}
+
+/** Every process below some pids, these included, as far as they live (zombies do not). */
+export function processTree(roots: readonly number[]): number[] {
+  return descendants(allProcesses(), new Set(roots));
+}
+
+/**
+ * Every living process of a program that was started as the leader of a session of its own: its session, their
+ * descendants, and whoever left the session but still carries `mark` ("REQUEST_ID=…") in the environment it was given.
+ */
+export function programTree(leader: number, mark: string): number[] {
+  const processes = allProcesses();
+  const roots = new Set([leader]);
+  for (const line of processes) {
+    if (line.session === leader || (line.pid !== process.pid && !isDead(line) && carries(line.pid, mark))) roots.add(line.pid);
+  }
+  return descendants(processes, roots);
+}
+
+function descendants(processes: readonly ProcessLine[], found: Set<number>): number[] {
+  for (let before = -1; before !== found.size;) {
+    before = found.size;
+    for (const line of processes) if (found.has(line.parent)) found.add(line.pid);
+  }
+  return processes.filter((line) => found.has(line.pid) && !isDead(line)).map((line) => line.pid);
+}
+
+function allProcesses(): ProcessLine[] {
+  const lines: ProcessLine[] = [];
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    const line = Number.isInteger(pid) ? readLine(pid) : undefined;
+    if (line !== undefined) lines.push(line);
+  }
+  return lines;
+}
+
+function readLine(pid: number): ProcessLine | undefined {
+  const text = readText(`/proc/${pid}/stat`);
+  // The name in parentheses may itself hold spaces and parentheses: the fields start behind the last one.
+  const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
+  if (fields === undefined || fields.length < 20) return undefined;
+  const at = (field: number): number => Number(fields[field - 3]);
+  const cpuMs = ((at(14) + at(15)) * 1000) / ticksPerSecond;
+  return { pid, state: fields[0] ?? "", parent: at(4), session: at(6), cpuMs, startTicks: at(22) };
+}
+
+function isDead(line: ProcessLine): boolean {
+  return line.state === "Z" || line.state === "X";
+}
+
+function kilobytes(status: string, name: string): number {
+  const start = status.indexOf(`\n${name}:`);
+  return start < 0 ? 0 : Number.parseInt(status.slice(start + name.length + 2), 10) * 1024;
+}
+
+const environment = Buffer.alloc(environmentBytesMax);
+
+function carries(pid: number, mark: string): boolean {
+  try {
+    const file = openSync(`/proc/${pid}/environ`, "r");
+    try {
+      const bytes = readSync(file, environment, 0, environmentBytesMax, 0);
+      const text = `\0${environment.toString("latin1", 0, bytes)}`;
+      return text.includes(`\0${mark}\0`);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return undefined;
+  }
+}
