@@ -1,0 +1,96 @@
+/** `urocket init`: starts an app from a template. Writes only what is not there yet. */
+import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { nearest } from "../core/suggest.ts";
+import { complain, type Complaint, nameFrom } from "./complaint.ts";
+import { exitCode, type ExitCode } from "./exit-code.ts";
+import type { Terminal } from "./terminal.ts";
+import { version } from "./version.ts";
+
+const templatesFolder = resolve(import.meta.dir, "../../templates");
+
+export const templates = ["scripts"] as const;
+/** Known, and for versions to come. */
+const laterTemplates: readonly string[] = ["functions", "service", "site", "tcp"];
+
+export function init(
+  folder: string,
+  template: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  { out, err }: Terminal,
+): ExitCode {
+  const target = resolve(folder);
+  const problem = checkTemplate(template) ?? checkTarget(target, template);
+  if (problem !== undefined) {
+    complain(err, problem);
+    return exitCode.usage;
+  }
+  const files = listFiles(join(templatesFolder, template));
+  try {
+    for (const file of files) copy(join(templatesFolder, template, file), join(target, file));
+  } catch (error) {
+    complain(err, { message: `Cannot write to ${target}: ${error instanceof Error ? error.message : String(error)}` });
+    return exitCode.failed;
+  }
+  out.line(nextSteps(folder, target, files, environment));
+  return exitCode.done;
+}
+
+function checkTemplate(template: string): Complaint | undefined {
+  if ((templates as readonly string[]).includes(template)) return undefined;
+  const hint = `Templates of this version: ${templates.join(", ")}.`;
+  if (laterTemplates.includes(template)) return { message: `The template "${template}" is not part of this version (${version})`, hint };
+  const meant = nearest(template, templates);
+  return { message: `Cannot find template "${template}"${meant === undefined ? "" : `: did you mean "${meant}"?`}`, hint };
+}
+
+function checkTarget(target: string, template: string): Complaint | undefined {
+  const kind = statSync(target, { throwIfNoEntry: false });
+  if (kind === undefined) return undefined;
+  if (!kind.isDirectory())
+    return { message: `Cannot make an app in ${target}: it is not a folder`, hint: "Name a folder that is new or empty." };
+  const files = listFiles(join(templatesFolder, template));
+  const serviceFiles = ["urocket-service.yml", "urocket-service.json"];
+  // lstat: a dangling link is there too, and would be written through.
+  const there = [...files, ...serviceFiles].filter((file) => lstatSync(join(target, file), { throwIfNoEntry: false }) !== undefined);
+  if (there.length === 0) return undefined;
+  return {
+    message: `Cannot make an app in ${target}: ${there.join(", ")} would be overwritten`,
+    hint: "Name another folder, or move what is there.",
+  };
+}
+
+/** Paths of all files below, relative, sorted. */
+function listFiles(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+function copy(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(from, to);
+  // Installed packages may be read-only; what was made of them is to be edited.
+  chmodSync(to, (statSync(from).mode & 0o111) === 0 ? 0o644 : 0o755);
+}
+
+function nextSteps(
+  folder: string,
+  target: string,
+  files: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  const command = environment["npm_command"] === "exec" ? "npx urocket" : "urocket";
+  const at = resolve(folder) === process.cwd() ? "" : ` ${nameFrom(process.cwd(), target)}`;
+  return [
+    `Made an app in ${nameFrom(process.cwd(), target)}:`,
+    ...files.map((file) => `  ${file}`),
+    "",
+    "Next:",
+    `  ${command} check${at}`,
+    `  ${command} serve${at}`,
+    "  curl http://127.0.0.1:8080/hello/Ada",
+  ].join("\n");
+}

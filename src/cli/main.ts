@@ -1,0 +1,16 @@
+/**
+ * The `urocket` command. Commands that programs call on a request's path, or that answer at once, come first; everything
+ * else loads the command tree.
+ */
+import type { ExitCode } from "./exit-code.ts";
+
+async function run(args: readonly string[]): Promise<ExitCode> {
+  if (args[0] === "reply") {
+    const { reply } = await import("./reply.ts");
+    return reply(args.slice(1), process.env);
+  }
+  const { runCommand } = await import("./program.ts");
+  return runCommand(args, process.env);
+}
+
+process.exit(await run(process.argv.slice(2)));

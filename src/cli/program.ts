@@ -1,0 +1,188 @@
+/** The command tree: names, flags and help of every command, and what each one calls. */
+import { Command, CommanderError, Option } from "commander";
+import { nearest } from "../core/suggest.ts";
+import type { Environment, ServeFlags } from "../config/settings.ts";
+import { complain } from "./complaint.ts";
+import type { CompletedCommand, Shell } from "./completion.ts";
+import { exitCode, type ExitCode } from "./exit-code.ts";
+import { openTerminal, type Terminal } from "./terminal.ts";
+import { tellVersion, version } from "./version.ts";
+
+/** Known, and for versions to come. */
+const laterCommands: readonly string[] =
+  "dev types host deploy apps ps routes logs invoke scale rollback promote rm secret token receipts top doctor export".split(" ");
+
+type OutputFlag = { readonly output?: "json" };
+
+/** Runs one command line (without the names of the interpreter and the script). */
+export async function runCommand(args: readonly string[], environment: Environment): Promise<ExitCode> {
+  const terminal = openTerminal(environment);
+  let code: ExitCode = exitCode.done;
+  const program = commandTree(environment, terminal, (ended) => {
+    code = ended;
+  });
+  try {
+    const unknown = findUnknownCommand(program, args);
+    if (unknown === undefined) await program.parseAsync(args, { from: "user" });
+    else code = tellUnknownCommand(program, unknown, terminal);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Asked-for help and version end with 0; everything else that the parser stops at is wrong usage.
+    code = error.exitCode === 0 ? exitCode.done : exitCode.usage;
+  }
+  await Promise.all([terminal.out.flush(), terminal.err.flush()]);
+  return code;
+}
+
+function commandTree(environment: Environment, terminal: Terminal, end: (code: ExitCode) => void): Command {
+  const program = new Command("urocket")
+    .description("A serverless host for one machine: an OpenAPI document, a service file and any program make an HTTP service.")
+    .version(`urocket ${version}`, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help of a command")
+    .showHelpAfterError("Run 'urocket help' to see how it is used.")
+    .configureOutput({
+      writeOut: (text) => terminal.out.line(text.trimEnd()),
+      writeErr: (text) => terminal.err.line(text.trimEnd()),
+      getOutHasColors: () => terminal.out.colours,
+      getErrHasColors: () => terminal.err.colours,
+    })
+    .exitOverride();
+  program.configureHelp({ showGlobalOptions: false });
+
+  program
+    .command("serve")
+    .summary("run apps in the foreground")
+    .description("Serves the apps of these folders (default: the current one) until TERM or INT. HUP reloads service files and contracts.")
+    .argument("[dir...]", "folders with a service file")
+    .option("-p, --port <port>", "TCP port, 0 for any free one (UROCKET_PORT; default: 8080)")
+    .option("-a, --address <address>", "address to listen on (UROCKET_ADDRESS; default: 127.0.0.1)")
+    .option("--timing", "tell each response's times in Server-Timing (UROCKET_TIMING)")
+    .option("--no-timing", "do not, whatever UROCKET_TIMING says")
+    .option("--watch", "reload when a service file or contract changes (UROCKET_WATCH)")
+    .option("--no-watch", "do not, whatever UROCKET_WATCH says")
+    .option("--grace <duration>", "how long open requests may go on when stopping (UROCKET_GRACE; default: 30s)")
+    .addOption(new Option("--log <form>", "log as json or pretty (UROCKET_LOG; default: auto, pretty on a terminal)").argParser(String))
+    .action(async (folders: string[], flags: ServeFlags) => {
+      const { serve } = await import("./serve.ts");
+      end(await serve(folders, flags, environment, terminal));
+    });
+
+  program
+    .command("check")
+    .summary("find what is wrong with an app")
+    .description(
+      "Checks the service file and the contract of a folder (default: the current one), and shows what would be served. Exits 1 when there are errors.",
+    )
+    .argument("[dir]", "folder with a service file", ".")
+    .addOption(outputOption())
+    .action(async (folder: string, { output }: OutputFlag) => {
+      const { check } = await import("./check.ts");
+      end(await check(folder, output ?? "text", terminal));
+    });
+
+  program
+    .command("init")
+    .summary("start an app from a template")
+    .description("Makes an app in a folder (default: the current one): a service file, a contract and programs. Overwrites nothing.")
+    .argument("[dir]", "folder to make or fill", ".")
+    .option("-t, --template <name>", "what kind of app: scripts (sh, Python and PHP)", "scripts")
+    .action(async (folder: string, { template }: { readonly template: string }) => {
+      const { init } = await import("./init.ts");
+      end(init(folder, template, environment, terminal));
+    });
+
+  // Run by main.ts before this tree is loaded; here for help and completion.
+  program
+    .command("reply")
+    .summary("answer a request from a program")
+    .description("Answers the request that this program was started for, with what it reads on standard input.")
+    .option("-s, --status <code>", "HTTP status of the response, 200 to 599 (default: 200)")
+    .option("-t, --type <media type>", "its Content-Type (default: what the contract declares)")
+    .option("-H, --header <name: value>", "a further header; may be given several times");
+
+  program
+    .command("completion")
+    .summary("print a completion script")
+    .description("Prints a script that completes urocket's commands and flags. Load it with: source <(urocket completion bash)")
+    .argument("<shell>", "bash, zsh or fish")
+    .action(async (shell: string) => {
+      const { completionScript, shells } = await import("./completion.ts");
+      const known = shells.find((name) => name === shell);
+      end(known === undefined ? tellUnknownShell(shell, shells, terminal) : tell(terminal, completionScript(known, completed(program))));
+    });
+
+  program
+    .command("version")
+    .summary("print the versions of urocket and of what it runs on")
+    .addOption(outputOption())
+    .action(({ output }: OutputFlag) => end(tellVersion(terminal, output === "json")));
+
+  for (const command of program.commands) command.showHelpAfterError(`Run 'urocket help ${command.name()}' to see how it is used.`);
+  program.addHelpText("after", "\nExit codes: 0 done, 1 it failed, 2 wrong usage or configuration.");
+  program.action(() => {
+    program.outputHelp({ error: true });
+    end(exitCode.usage);
+  });
+  return program;
+}
+
+const outputOption = (): Option => new Option("-o, --output <form>", "print json instead of text").choices(["json"]);
+
+/** The first word, when it is meant as a command and is none. */
+function findUnknownCommand(program: Command, args: readonly string[]): string | undefined {
+  const word = args[0] === "help" ? args[1] : args[0];
+  if (word === undefined || word.startsWith("-") || word === "help") return undefined;
+  return program.commands.some((command) => command.name() === word) ? undefined : word;
+}
+
+function tellUnknownCommand(program: Command, word: string, { err }: Terminal): ExitCode {
+  const hint = "Run 'urocket help' to see all commands.";
+  const meant = nearest(word, [...program.commands.map((command) => command.name()), "help"]);
+  if (laterCommands.includes(word)) complain(err, { message: `"${word}" is not part of this version (${version})`, hint });
+  else complain(err, { message: `Cannot find command "${word}"${meant === undefined ? "" : `: did you mean "${meant}"?`}`, hint });
+  return exitCode.usage;
+}
+
+function tellUnknownShell(shell: string, shells: readonly string[], { err }: Terminal): ExitCode {
+  complain(err, { message: `Cannot complete for shell "${shell}"`, hint: `Known ones are ${shells.join(", ")}.` });
+  return exitCode.usage;
+}
+
+function tell({ out }: Terminal, text: string): ExitCode {
+  out.line(text);
+  return exitCode.done;
+}
+
+/** What completion needs to know of the tree. */
+function completed(program: Command): CompletedCommand[] {
+  const names = program.commands.map((command) => command.name());
+  const help: CompletedCommand = { name: "help", description: "show help of a command", flags: [], arguments: names };
+  return [...program.commands.map((command) => completedCommand(command)), help];
+}
+
+function completedCommand(command: Command): CompletedCommand {
+  const flags = command.options.map(({ short, long, description, required, argChoices }) => ({
+    short,
+    long: long ?? "",
+    description: description.replace(/ \((UROCKET_|default).*\)$/, ""),
+    takesValue: required,
+    choices: choicesOf(long, argChoices),
+  }));
+  return {
+    name: command.name(),
+    description: command.summary(),
+    flags: [...flags, { short: "-h", long: "--help", description: "show help", takesValue: false, choices: [] }],
+    arguments: argumentsOf(command),
+  };
+}
+
+function choicesOf(flag: string | undefined, choices: readonly string[] | undefined): readonly string[] {
+  if (flag === "--log") return ["auto", "json", "pretty"];
+  return flag === "--template" ? ["scripts"] : (choices ?? []);
+}
+
+function argumentsOf(command: Command): CompletedCommand["arguments"] {
+  if (command.name() === "completion") return ["bash", "zsh", "fish"] satisfies Shell[];
+  return command.registeredArguments.length > 0 ? "folders" : [];
+}
