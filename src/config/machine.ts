@@ -38,8 +38,9 @@ export function kindOf(path: string): PathKind {
   }
 }
 
-/** Whether a user of the system is called so, or has this number. */
+/** Whether a user of the system is called so, or has this number. Without a file of users (a bare container) there is none. */
 export function userExists(name: string, usersFile: string): boolean {
+  if (kindOf(usersFile) !== "file") return false;
   const users = readFileSync(usersFile, "utf8").split("\n");
   return users.some((line) => {
     const [login, , number] = line.split(":");

@@ -378,6 +378,7 @@ describe("in the program of an operation", () => {
     expect(await told(file({ inject: "cmd: sh, user: web" }), {}, standing(1000))).toEqual([
       'error 1:47 Running a program as "web" needs root | Run urocket as root, or take `user:` out',
     ]);
+    expect(await told(file({ inject: "cmd: sh, user: web" }), {}, { ...standing(0), usersFile: users.path("none") })).toHaveLength(1);
     expect(await told(file({ inject: "cmd: sh, user: 34" }), {}, standing(0))).toEqual([
       'error 1:47 There is no user "34" on this system | Create it, or take `user:` out',
     ]);

@@ -33,10 +33,23 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
   const lines = [`${where === undefined ? "" : `${where}: `}${severity}: ${message}`];
   if (place) {
     const gutter = `${place.line}`;
+    const { text, column } = windowOf(place);
     // Tabs are kept before the caret, so that it stands below its column whatever a tab's width is.
-    const indent = place.text.slice(0, place.column - 1).replace(/[^\t]/g, " ");
-    lines.push(`  ${gutter} | ${place.text}`, `  ${" ".repeat(gutter.length)} | ${indent}^`);
+    const indent = text.slice(0, column - 1).replace(/[^\t]/g, " ");
+    lines.push(`  ${gutter} | ${text}`, `  ${" ".repeat(gutter.length)} | ${indent}^`);
   }
   if (hint !== undefined) lines.push(`  ${hint}`);
   return lines.join("\n");
+}
+
+/** Characters of a line that are shown. Minified JSON is one line of any length. */
+const shownMax = 160;
+
+/** The part of a long line around the column, and the column in it. */
+function windowOf({ text, column }: Place): { readonly text: string; readonly column: number } {
+  if (text.length <= shownMax) return { text, column };
+  const start = Math.max(0, Math.min(column - 1 - shownMax / 2, text.length - shownMax));
+  const end = start + shownMax;
+  const before = start > 0 ? "…" : "";
+  return { text: `${before}${text.slice(start, end)}${end < text.length ? "…" : ""}`, column: column - start + before.length };
 }
