@@ -14,6 +14,9 @@ export const packageOf = {
   gcc: "gcc",
   nc: "netcat-openbsd",
   ps: "procps",
+  make: "make",
+  zsh: "zsh",
+  fish: "fish",
 } as const;
 
 export type SystemTool = keyof typeof packageOf;
