@@ -204,7 +204,7 @@ describe("the configured reply socket", () => {
   test("is not made over a file that is no socket", async () => {
     app.write("reply.sock", "precious");
     const { exitCode, stderr } = await serveInVain(app.folder);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain("reply.sock");
     expect(app.read("reply.sock")).toBe("precious");
   });
