@@ -26,7 +26,8 @@ export async function serve(
   if (!read.ok || problems.length > 0) return exitCode.usage;
   for (const warning of read.warnings) warn(terminal.err, warning);
   await using log = openServeLog(read.settings, terminal);
-  return new Foreground(absolute, read.settings, log, terminal).run();
+  // Awaited here, because the log is closed when this scope is left.
+  return await new Foreground(absolute, read.settings, log, terminal).run();
 }
 
 function checkFolder(folder: string): SettingProblem[] {
