@@ -26,7 +26,7 @@ export const budgets = {
   lagP99Ms: 5,
   /** Memory after 100 000 requests over that after 10 000. */
   memoryGrowth: 1.05,
-  /** Under overload, over the same app just fully used: p50 of accepted requests, and memory. */
+  /** Under overload, over the same app with its queue just full: p50 and p99 of accepted requests; and memory. */
   overloadedLatency: 1.25,
   overloadedMemory: 1.1,
   /** p99 of refusals under overload. */

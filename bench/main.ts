@@ -9,9 +9,9 @@ import { urocket } from "./peers/urocket.ts";
 import { Ground } from "./process/ground.ts";
 import { comparisonTable, describeMachine, keep, lagTable, ranNow, verdictTable, type RanAt } from "./report.ts";
 import { defaultMemoryOptions, mebibytes, runStageMemory } from "./stage-memory.ts";
-import { defaultOverloadOptions, overloadRows, runStageOverload } from "./stage-overload.ts";
+import { defaultOverloadOptions, overloadConcurrency, overloadRows, runStageOverload } from "./stage-overload.ts";
 import { runStage, type StageReport } from "./stage.ts";
-import { formatTable } from "./table.ts";
+import { formatNumber, formatTable } from "./table.ts";
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -48,7 +48,7 @@ async function measure(options: BenchOptions): Promise<number> {
   const interruption = endOnSignal(ground);
   const outcome = await run(ground, options).catch((error: unknown) => (ground.ending ? undefined : Promise.reject(error as Error)));
   if (outcome === undefined) return interruption;
-  console.log(`${outcome.text}\n${verdictTable(outcome.raw.verdicts)}`);
+  console.log(outcome.raw.verdicts.length === 0 ? outcome.text : `${outcome.text}\n${verdictTable(outcome.raw.verdicts)}`);
   for (const fault of outcome.faults) console.error(`bench: the run does not count: ${fault}`);
   const { rounds, seconds, warmUpSeconds, subject } = options;
   keepAll(options, { ...ran, settings: { rounds, seconds, warmUpSeconds, subject }, ...outcome.raw });
@@ -106,13 +106,13 @@ async function stageOverload(ground: Ground, options: BenchOptions): Promise<Out
     progress,
   );
   const table = formatTable(["", "requests/s", "p50 ms", "p99 ms", "max ms"], overloadRows(report));
-  return { text: `${report.offeredPerSecond} requests/s offered\n\n${table}\n`, raw: report, faults: report.faults };
+  return { text: `${formatNumber(report.offeredPerSecond)} requests/s offered\n\n${table}\n`, raw: report, faults: report.faults };
 }
 
 function subjectOf({ subject }: BenchOptions, app: "stage" | "overload"): ServerKind {
   // Under overload a server that does not refuse would start programs without end.
   const kinds =
-    app === "overload" ? [urocket(app), replySocketInBun(defaultOverloadOptions.places)] : [urocket(app), replySocketInBun(), ...peers];
+    app === "overload" ? [urocket(app), replySocketInBun(2 * overloadConcurrency)] : [urocket(app), replySocketInBun(), ...peers];
   const kind = kinds.find(({ name }) => name === subject);
   if (kind === undefined) throw new Error(`Unknown subject "${subject}": it must be one of ${kinds.map(({ name }) => name).join(", ")}`);
   return { ...kind, kind: "subject" };

@@ -23,6 +23,11 @@ describe("readOptions", () => {
     expect(readOptions(["stage", "--only", "sh,php"])).toMatchObject({ ok: true, options: { programs: ["sh", "php"], whole: false } });
   });
 
+  test("other effort is not the whole, keeping the figures elsewhere too is", () => {
+    expect(readOptions(["stage", "--rounds", "3"])).toMatchObject({ ok: true, options: { whole: false } });
+    expect(readOptions(["stage", "--json", "x.json"])).toMatchObject({ ok: true, options: { whole: true, json: "x.json" } });
+  });
+
   test("says everything that is wrong at once, naming each value", () => {
     expect(problems("stag", "--only", "dynamic,perl", "--rounds", "0", "--seconds", "soon")).toEqual([
       'Unknown command "stag": it must be one of stage, stage-memory, stage-overload, setup',

@@ -66,7 +66,8 @@ export function readOptions(argv: readonly string[]): ReadOptions {
     seconds: numberOf("--seconds", values.seconds, quick ? 1 : 3, 0.1, problems),
     warmUpSeconds: quick ? 0.2 : 0.5,
     subject: values.subject ?? "urocket",
-    whole: !quick && values.only === undefined && values.against === undefined && values.subject === undefined,
+    // --json alone leaves it the whole.
+    whole: Object.keys(values).every((name) => name === "json"),
     ...(values.json === undefined ? {} : { json: values.json }),
   };
   return problems.length > 0 ? { ok: false, problems } : { ok: true, options };
