@@ -1,10 +1,10 @@
 /** `urocket check`: everything that is wrong or doubtful with an app, and what it would serve. Starts nothing. */
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { type JoinedOperation, loadApp, type LoadedApp } from "../host/load-app.ts";
 import { complain, nameFilesFrom, nameFrom, tellDiagnostics } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
+import { kindOfPath, whyNoFolder } from "./folder-kind.ts";
 import { formatTable } from "./table.ts";
 import { paint, type Terminal } from "./terminal.ts";
 
@@ -12,9 +12,10 @@ export type OutputForm = "text" | "json";
 
 export async function check(folder: string, form: OutputForm, terminal: Terminal): Promise<ExitCode> {
   const root = resolve(folder);
-  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
+  const why = whyNoFolder(kindOfPath(root));
+  if (why !== undefined) {
     complain(terminal.err, {
-      message: `Cannot check ${root}: there is no such folder`,
+      message: `Cannot check ${root}: ${why}`,
       hint: "Name the folder that holds the service file, or start in it.",
     });
     return exitCode.usage;

@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { nearest } from "../core/suggest.ts";
 import { complain, type Complaint, nameFrom } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
+import { kindOfPath, whyNoFolder } from "./folder-kind.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -45,10 +46,10 @@ function checkTemplate(template: string): Complaint | undefined {
 }
 
 function checkTarget(target: string, template: string): Complaint | undefined {
-  const kind = statSync(target, { throwIfNoEntry: false });
-  if (kind === undefined) return undefined;
-  if (!kind.isDirectory())
-    return { message: `Cannot make an app in ${target}: it is not a folder`, hint: "Name a folder that is new or empty." };
+  const kind = kindOfPath(target);
+  if (kind.is === "nothing") return undefined;
+  const why = whyNoFolder(kind);
+  if (why !== undefined) return { message: `Cannot make an app in ${target}: ${why}`, hint: "Name a folder that is new or empty." };
   const files = listFiles(join(templatesFolder, template));
   const serviceFiles = ["urocket-service.yml", "urocket-service.json"];
   // lstat: a dangling link is there too, and would be written through.

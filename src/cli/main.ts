@@ -2,7 +2,7 @@
  * The `urocket` command. Commands that programs call on a request's path, or that answer at once, come first; everything
  * else loads the command tree.
  */
-import type { ExitCode } from "./exit-code.ts";
+import { type ExitCode, exitCode } from "./exit-code.ts";
 
 async function run(args: readonly string[]): Promise<ExitCode> {
   if (args[0] === "reply") {
@@ -13,4 +13,11 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   return runCommand(args, process.env);
 }
 
-process.exit(await run(process.argv.slice(2)));
+try {
+  process.exit(await run(process.argv.slice(2)));
+} catch (error) {
+  console.error(
+    `error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n  This is a defect of urocket. Please report it with the lines above.`,
+  );
+  process.exit(exitCode.failed);
+}

@@ -1,5 +1,4 @@
 /** `urocket serve`: runs apps in the foreground until a signal ends it. */
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Environment, readServeSettings, type ServeFlags, type ServeSettings, type SettingProblem } from "../config/settings.ts";
 import type { RunningHost } from "../host/host.ts";
@@ -7,6 +6,7 @@ import { startHost } from "../host/start.ts";
 import { type OpenLog, openLog } from "../telemetry/log.ts";
 import { complain, tellDiagnostics, warn } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
+import { kindOfPath, whyNoFolder } from "./folder-kind.ts";
 import { tellReloaded, tellStarted, tellStartFailure } from "./serve-messages.ts";
 import { initialState, onSignal, onStarted, type ServeSignal, type ServeState, type Step } from "./serve-signals.ts";
 import type { Terminal } from "./terminal.ts";
@@ -32,9 +32,8 @@ export async function serve(
 
 function checkFolder(folder: string): SettingProblem[] {
   const hint = "Name the folder that holds the service file, or start in it. `urocket init DIR` makes one.";
-  const kind = statSync(folder, { throwIfNoEntry: false });
-  if (kind === undefined) return [{ message: `Cannot serve ${folder}: there is no such folder`, hint }];
-  return kind.isDirectory() ? [] : [{ message: `Cannot serve ${folder}: it is not a folder`, hint }];
+  const why = whyNoFolder(kindOfPath(folder));
+  return why === undefined ? [] : [{ message: `Cannot serve ${folder}: ${why}`, hint }];
 }
 
 function openServeLog({ log }: ServeSettings, { out }: Terminal): OpenLog {

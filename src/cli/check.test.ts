@@ -1,0 +1,112 @@
+import { afterEach, expect, test } from "bun:test";
+import { join } from "node:path";
+import { type AppFolder, appOf } from "../../tests/app-folder.ts";
+import { root, urocket } from "../../tests/urocket-command.ts";
+
+const apps: AppFolder[] = [];
+afterEach(() => {
+  for (const app of apps.splice(0)) app[Symbol.dispose]();
+});
+
+const contract = `openapi: 3.1.0
+info: { title: t, version: "1" }
+paths:
+  /a:
+    get: { operationId: getA, responses: { "200": { description: ok } } }
+    post: { responses: { "200": { description: ok } } }
+`;
+
+function appWith(serviceFile: string): AppFolder {
+  const app = appOf({ "urocket-service.yaml": serviceFile, "openapi.yaml": contract });
+  apps.push(app);
+  return app;
+}
+
+const good = `openapi: openapi.yaml
+paths:
+  /a:
+    get: { inject: { cmd: "sh -c 'echo hi'", channel: cmdline }, validate-out: true }
+  /b:
+    get: { inject: { cmd: cat }, validate-in: false }
+`;
+
+test("shows what would be served, warnings first, and exits 0", async () => {
+  const { code, stdout, stderr } = await urocket(["check"], { cwd: appWith(good).folder });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const lines = stdout.split("\n");
+  expect(lines[0]).toStartWith("urocket-service.yaml: warning: 1 operation of the contract has no handler");
+  expect(stdout).toContain(
+    [
+      "METHOD  PATH  VALIDATED  CHANNEL  WD  COMMAND",
+      "GET     /a    in+out     cmdline  .   sh -c 'echo hi'",
+      "GET     /b    no         stdin    .   cat",
+      "POST    /a                            (no handler: answered 501)",
+      "",
+      "app is ready to serve: 3 operations, 0 errors, 1 warning",
+    ].join("\n"),
+  );
+});
+
+test("shows every error with its line, from where it was started, and exits 1", async () => {
+  const app = appWith(
+    "openapi: openapi.yaml\ntimeot: 3s\npaths:\n  /a:\n    get:\n      inject: { cmd: cat }\n      outtake: http://uri/{req_id}\n",
+  );
+  const { code, stdout } = await urocket(["check", "app"], { cwd: join(app.folder, "..") });
+  expect(code).toBe(1);
+  expect(stdout).toContain("app/urocket-service.yaml:2:1: error: ");
+  expect(stdout).toContain("  2 | timeot: 3s\n    | ^\n");
+  expect(stdout).toContain("app/urocket-service.yaml:7:");
+  expect(stdout).toContain("Not ready to serve: 2 errors");
+});
+
+test("prints JSON on request, with the same exit codes", async () => {
+  const ready = await urocket(["check", "-o", "json"], { cwd: appWith(good).folder });
+  expect(ready.code).toBe(0);
+  expect(JSON.parse(ready.stdout)).toMatchObject({
+    ok: true,
+    name: "app",
+    problems: [{ severity: "warning", file: "urocket-service.yaml" }],
+    operations: [
+      {
+        method: "GET",
+        path: "/a",
+        operationId: "getA",
+        validated: ["in", "out"],
+        inject: { cmd: ["sh", "-c", "echo hi"], channel: "cmdline" },
+      },
+      { method: "GET", path: "/b", inContract: false, validated: [] },
+      { method: "POST", path: "/a", inContract: true, validated: [] },
+    ],
+  });
+  const broken = await urocket(["check", "-o", "json"], { cwd: appWith("paths: 3\n").folder });
+  expect(broken.code).toBe(1);
+  expect(JSON.parse(broken.stdout)).toMatchObject({ ok: false, problems: [{ severity: "error", file: "urocket-service.yaml", line: 1 }] });
+});
+
+test("a folder that is not there, or is a file, is wrong usage", async () => {
+  const wrong = { "no-such-folder": "there is no such folder", "package.json": "it is not a folder" };
+  for (const [name, why] of Object.entries(wrong)) {
+    const { code, stderr } = await urocket(["check", name]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`Cannot check ${join(root, name)}: ${why}`);
+  }
+});
+
+test("colours only a terminal, and not where NO_COLOR is set", async () => {
+  const { folder } = appWith(good);
+  expect((await urocket(["check"], { cwd: folder })).stdout).not.toContain("\u001b");
+  const onTerminal = async (env: Record<string, string>): Promise<string> => {
+    let shown = "";
+    const decoder = new TextDecoder();
+    const child = Bun.spawn([join(root, "bin/urocket"), "check"], {
+      cwd: folder,
+      env: { PATH: process.env["PATH"], TERM: "xterm", ...env },
+      terminal: { cols: 200, rows: 50, data: (_, data) => void (shown += decoder.decode(data, { stream: true })) },
+    });
+    await child.exited;
+    child.terminal?.close();
+    return shown;
+  };
+  expect(await onTerminal({})).toContain("\u001b[33mwarning:");
+  expect(await onTerminal({ NO_COLOR: "1" })).not.toContain("\u001b");
+});
