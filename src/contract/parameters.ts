@@ -157,8 +157,8 @@ function judgeFound(parameter: Parameter, found: Found, validate: boolean): Outc
   if (found.kind === "fault") return fault(found.message);
   if (found.kind === "empty") return { value: "" };
   if (found.kind === "absent") {
-    if (parameter.fallback !== undefined) return { value: parameter.fallback };
-    return parameter.required && validate ? fault("is required") : {};
+    if (parameter.required && validate) return fault("is required");
+    return parameter.fallback === undefined ? {} : { value: parameter.fallback };
   }
   const candidates = candidatesOf(parameter, found.readings);
   if (!candidates.ok) return fault(candidates.message);

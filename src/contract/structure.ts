@@ -57,7 +57,7 @@ function validatorOf(dialect: Dialect): ValidateFunction {
 const options = { strict: false, allErrors: true, validateFormats: false, validateSchema: false, logger: false, messages: true } as const;
 
 function compile30(): ValidateFunction {
-  return new ajvDraft04(options).compile(structuredClone(openapi.v3));
+  return new ajvDraft04(options).compile(structuredClone<object>(openapi.v3));
 }
 
 /** The 3.1 schema leaves schema objects to `$dynamicRef`, which here is fixed to their default dialect. */
