@@ -41,6 +41,8 @@ export function openHttpFront(options: FrontOptions, handler: FrontHandler): Fro
     hostname: options.address,
     port: options.port,
     development: false,
+    // Bun shares a port with whoever asks when `development` is off, unless told not to.
+    reusePort: false,
     idleTimeout: idleTimeoutSeconds,
     // Each app's own limit is enforced as the body is read; this one must only not be in its way.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,

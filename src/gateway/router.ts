@@ -35,8 +35,17 @@ interface Node<Operation> {
   readonly verbs: Map<string, Operation>;
 }
 
-export class RouteConflict extends Error {
+/** Two entries would answer the same requests. */
+export class RouteConflict<Operation> extends Error {
   override readonly name = "RouteConflict";
+  readonly first: Operation;
+  readonly second: Operation;
+
+  constructor(entry: RouteEntry<Operation>, first: Operation) {
+    super(`${entry.method} ${entry.path} is served by two operations`);
+    this.first = first;
+    this.second = entry.operation;
+  }
 }
 
 export class Router<Operation> {
@@ -74,7 +83,8 @@ function newNode<Operation>(): Node<Operation> {
 function add<Operation>(root: Node<Operation>, entry: RouteEntry<Operation>): void {
   let node = root;
   for (const segment of entry.path.slice(1).split("/")) node = child(node, segment);
-  if (node.verbs.has(entry.method)) throw new RouteConflict(`${entry.method} ${entry.path} is served by two operations`);
+  const held = node.verbs.get(entry.method);
+  if (held !== undefined) throw new RouteConflict(entry, held);
   node.verbs.set(entry.method, entry.operation);
 }
 

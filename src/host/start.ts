@@ -8,6 +8,7 @@ import { runtimeFolders } from "../config/surroundings.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { type Front, openHttpFront } from "../gateway/http-front.ts";
+import type { ServedOperation } from "../gateway/operation.ts";
 import { RouteConflict, Router } from "../gateway/router.ts";
 import type { ProgramSample } from "../link/messages.ts";
 import { InstanceFailure } from "../pool/instance.ts";
@@ -227,7 +228,8 @@ class Host implements RunningHost {
       this.#gateway.route(router);
     } catch (error) {
       await fresh.pool.kill("its revision could not start");
-      const problem: Diagnostic = { severity: "error", file: loaded.app.file, message: messageOf(error) };
+      const problem: Diagnostic =
+        error instanceof RouteConflict ? conflict(error) : { severity: "error", file: loaded.app.file, message: messageOf(error) };
       return { outcome: "kept-old", problems: [...loaded.warnings, problem] };
     }
     this.#retiring.set(
@@ -261,7 +263,7 @@ async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
 }
 
 function toFailure(error: unknown, { address, port }: HostSettings): StartFailure {
-  if (error instanceof RouteConflict) return { kind: "configuration", problems: [{ severity: "error", message: error.message }] };
+  if (error instanceof RouteConflict) return { kind: "configuration", problems: [conflict(error)] };
   if (error instanceof InstanceFailure) {
     return { kind: error.code === "reply-socket-in-use" ? error.code : "instance-failed", message: error.message };
   }
@@ -288,6 +290,16 @@ function toFailure(error: unknown, { address, port }: HostSettings): StartFailur
     default:
       return { kind: "instance-failed", message: messageOf(error) };
   }
+}
+
+/** Two apps claim the same requests (within one app the service file's checker has found it). */
+function conflict({ first, second }: RouteConflict<ServedOperation>): Diagnostic {
+  return {
+    severity: "error",
+    message: `${second.key} of app "${second.app.name}" would answer the same requests as ${first.key} of app "${first.app.name}"`,
+    hint: 'Give one of them another "base" or other "hosts"',
+    ...(second.handler === undefined ? {} : { place: second.handler.place }),
+  };
 }
 
 function messageOf(error: unknown): string {
