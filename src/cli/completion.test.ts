@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "bun:test";
 import { requireTool } from "../../tests/system-tools.ts";
 import { ownEnvironment, urocket } from "../../tests/urocket-command.ts";
@@ -54,6 +57,7 @@ for (const shell of ["zsh", "fish"] as const) {
 
 requireTool("fish")("fish completes commands, flags and values", async () => {
   const script = (await urocket(["completion", "fish"])).stdout;
+  const home = mkdtempSync(join(tmpdir(), "urocket-fish-"));
   const offers = (line: string): string[] => {
     const child = Bun.spawnSync(["fish", "--no-config", "-c", `${script}\ncomplete -C '${line}'`], {
       env: ownEnvironment({ HOME: "/nonexistent" }),
@@ -66,6 +70,7 @@ requireTool("fish")("fish completes commands, flags and values", async () => {
   expect(offers("urocket ch")).toEqual(["check"]);
   expect(offers("urocket serve --po")).toEqual(["--port"]);
   expect(offers("urocket serve --log ")).toEqual(["auto", "json", "pretty"]);
+  rmSync(home, { recursive: true });
 });
 
 test("another shell is refused with those that are known", async () => {

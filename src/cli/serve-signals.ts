@@ -22,8 +22,8 @@ export interface Step {
 export const initialState: ServeState = { is: "starting", stopAsked: false };
 
 export function onStarted(state: ServeState): Step {
-  const stop = state.is === "starting" && state.stopAsked;
-  return stop ? { state: { is: "draining" }, action: "drain" } : { state: { is: "serving" }, action: "none" };
+  if (state.is !== "starting") return { state, action: "none" };
+  return state.stopAsked ? { state: { is: "draining" }, action: "drain" } : { state: { is: "serving" }, action: "none" };
 }
 
 export function onSignal(state: ServeState, signal: ServeSignal): Step {

@@ -1,0 +1,156 @@
+import { afterEach, expect, test } from "bun:test";
+import { join } from "node:path";
+import { type AppFolder, appOf } from "../../tests/app-folder.ts";
+import { eventually } from "../../tests/eventually.ts";
+import { serve } from "../../tests/serving.ts";
+import { binary, ownEnvironment, root, urocket } from "../../tests/urocket-command.ts";
+
+const apps: AppFolder[] = [];
+afterEach(() => {
+  for (const app of apps.splice(0)) app[Symbol.dispose]();
+});
+
+const slow = `name: slow
+paths:
+  /now:
+    get: { inject: { cmd: "sh -c 'printf now | urocket reply'" } }
+  /never:
+    get: { inject: { cmd: sleep 60 } }
+`;
+
+function slowApp(): string {
+  const app = appOf({ "urocket-service.yaml": slow });
+  apps.push(app);
+  return app.folder;
+}
+
+test("says on stderr what it serves, from where, and at which address; stdout holds only the log", async () => {
+  const folder = slowApp();
+  await using host = await serve(folder);
+  expect(host.stderr()).toContain(`slow: 2 operations from ${folder}`);
+  expect(host.stderr()).toContain(`Serving at ${host.url}\n`);
+  expect(host.stderr()).not.toContain("Ctrl-C");
+  const response = await fetch(`${host.url}/now`);
+  expect(await response.text()).toBe("now");
+  await host.exchange(response.headers.get("x-request-id") ?? "");
+});
+
+test("with --timing responses tell their times, and --no-timing wins over the variable", async () => {
+  const folder = slowApp();
+  {
+    await using host = await serve(folder, { flags: ["--timing"] });
+    expect((await fetch(`${host.url}/now`)).headers.get("server-timing")).toMatch(/\brun;dur=\d/);
+  }
+  await using host = await serve(folder, { flags: ["--no-timing"], env: { UROCKET_TIMING: "1" } });
+  expect((await fetch(`${host.url}/now`)).headers.get("server-timing")).toBeNull();
+});
+
+test("a port that is taken is told with what to do, exit 1", async () => {
+  const folder = slowApp();
+  await using host = await serve(folder);
+  const { code, stderr } = await urocket(["serve", folder], { env: { UROCKET_PORT: String(host.port) } });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(new RegExp(`error: .*${host.port}`));
+  expect(stderr).toMatch(/\n {2}.*--port/);
+});
+
+test("an address that is not this machine's is told, exit 1", async () => {
+  const { code, stderr } = await urocket(["serve", slowApp(), "-p", "0", "-a", "192.0.2.1"]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("192.0.2.1");
+  expect(stderr).toContain("--address");
+});
+
+test("every bad setting and folder is told at once, exit 2", async () => {
+  const { code, stdout, stderr } = await urocket(["serve", "/nonexistent", "package.json", "-p", "x"], { env: { UROCKET_GRACE: "soon" } });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain('error: Cannot use --port "x": it is not a port');
+  expect(stderr).toContain('error: Cannot use UROCKET_GRACE "soon": it is not a duration');
+  expect(stderr).toContain("error: Cannot serve /nonexistent: there is no such folder");
+  expect(stderr).toContain(`error: Cannot serve ${join(root, "package.json")}: it is not a folder`);
+});
+
+test("a configuration with errors is shown whole and counted, exit 2", async () => {
+  const app = appOf({ "urocket-service.yaml": "timeot: 3\nlimit: 4\n" });
+  apps.push(app);
+  const { code, stderr } = await urocket(["serve", "-p", "0"], { cwd: app.folder });
+  expect(code).toBe(2);
+  expect(stderr).toContain("urocket-service.yaml:1:1: error: ");
+  expect(stderr).toContain("urocket-service.yaml:2:1: error: ");
+  expect(stderr).toMatch(/error: Cannot serve: \d errors in the configuration/);
+});
+
+test("a variable that is misspelt is told, and serving goes on", async () => {
+  await using host = await serve(slowApp(), { env: { UROCKET_TIMNG: "1" } });
+  expect(host.stderr()).toContain("warning: UROCKET_TIMNG is not a setting and is ignored\n  Did you mean UROCKET_TIMING?");
+});
+
+test("TERM drains: what is open may finish within the grace, then it is ended; exit 0", async () => {
+  await using host = await serve(slowApp(), { flags: ["--grace", "100ms"] });
+  const open = fetch(`${host.url}/never`).then(
+    (response) => response.status,
+    () => "closed",
+  );
+  await host.said(/Serving/);
+  host.signal("SIGTERM");
+  await host.said(/Draining: open requests may finish within 0.1 s/);
+  expect(await host.exited).toBe(0);
+  expect([503, 504, "closed"]).toContain(await open);
+});
+
+test("a second INT ends at once, with the exit code of an interrupted program", async () => {
+  const host = await serve(slowApp(), { flags: ["--grace", "1h"] });
+  const open = fetch(`${host.url}/never`).catch(() => undefined);
+  await eventually("the program runs", () => host.processes().some(({ command }) => command.includes("sleep")));
+  host.signal("SIGINT");
+  await host.said(/Draining/);
+  host.signal("SIGINT");
+  expect(await host.exited).toBe(130);
+  await open;
+  await eventually("nothing of it is left", () => host.processes().length === 0);
+});
+
+test("HUP reloads and says what came of it; a bad version does not replace a good one", async () => {
+  const folder = slowApp();
+  await using host = await serve(folder);
+  host.signal("SIGHUP");
+  await host.said(/slow: unchanged/);
+  await Bun.write(join(folder, "urocket-service.yaml"), slow.replace("/now", "/later"));
+  host.signal("SIGHUP");
+  await host.said(/slow: reloaded/);
+  expect((await fetch(`${host.url}/later`)).status).toBe(200);
+  await Bun.write(join(folder, "urocket-service.yaml"), "paths: 3\n");
+  host.signal("SIGHUP");
+  await host.said(/urocket-service.yaml:1:\d+: error: /);
+  await host.said(/slow: the new version has errors; the one before it is still served/);
+  expect((await fetch(`${host.url}/later`)).status).toBe(200);
+});
+
+test("on a terminal the log is for people, with colours", async () => {
+  let shown = "";
+  const decoder = new TextDecoder();
+  const child = Bun.spawn([binary, "serve", slowApp(), "-p", "0"], {
+    env: ownEnvironment({ TERM: "xterm" }),
+    terminal: { cols: 200, rows: 50, data: (_, data) => void (shown += decoder.decode(data, { stream: true })) },
+  });
+  const until = async (pattern: RegExp): Promise<RegExpExecArray> => {
+    for (;;) {
+      const match = pattern.exec(Bun.stripANSI(shown));
+      if (match !== null) return match;
+      if (child.exitCode !== null) throw new Error(shown);
+      await Bun.sleep(5);
+    }
+  };
+  try {
+    const [, url = ""] = await until(/Serving at (http:\S+) \(Ctrl-C stops\)/);
+    await fetch(`${url}/now`);
+    await until(/GET {4}\/now +200 +[\d.]+ ms \(spawn [\d.]+, run [\d.]+\)/);
+    expect(shown).toContain("\u001b[32m200\u001b[39m");
+    child.terminal?.write("\u0003");
+    await until(/Draining.*Ctrl-C again ends at once/);
+    expect(await child.exited).toBe(0);
+  } finally {
+    child.kill("SIGKILL");
+    child.terminal?.close();
+  }
+});
