@@ -45,7 +45,7 @@ export interface ExchangeHost {
 /** Turns of the event loop for which a reply that was written before the exit is looked for. */
 const hearOutTurns = 4;
 /** And how long for one whose first bytes came, but not yet which exchange it is for. */
-const hearOutMs = 250;
+const hearOutMs = 100;
 /** Programs that run longer than this are sampled. */
 const sampleAfterMs = 1000;
 /** Reading a flood goes on in the same turn for so many reads. */

@@ -95,6 +95,7 @@ export class ReplyConnection implements ReplySource {
   /** Whether the connection closes after the answer to the request that is being handled. */
   #closes = false;
   #halfClosed = false;
+  #isNew = true;
   /** There is no room for more of the body. */
   #blocked = false;
   #paused = false;
@@ -106,9 +107,9 @@ export class ReplyConnection implements ReplySource {
     this.#socket = socket;
   }
 
-  /** Whether bytes came of which it is not known yet what exchange they are for; also before any came. */
+  /** Whether a request is on its way of which it is not known yet what exchange it is for; on a new connection one always is. */
   get isUnattributed(): boolean {
-    return this.#doing.at === "reading" && !this.#halfClosed;
+    return this.#doing.at === "reading" && !this.#halfClosed && (this.#isNew || this.#reader.holds);
   }
 
   // --- what the socket says
@@ -203,6 +204,7 @@ export class ReplyConnection implements ReplySource {
   }
 
   #takeHead(head: RequestHead): void {
+    this.#isNew = false;
     this.#closes = !head.keepAlive;
     this.#idleSince = performance.now();
     const path = this.#pathOf(head);

@@ -110,7 +110,7 @@ export class RunnerTrial implements AsyncDisposable {
       programs: Object.fromEntries(Object.entries(options.programs).map(([name, program]) => [name, toSpec(folder, program)])),
       programsMax: 32,
       graceMs: 200,
-      environment: { PATH: process.env["PATH"] ?? "/usr/bin:/bin" },
+      environment: { PATH: "/usr/local/bin:/usr/bin:/bin" },
       ...slots,
       ...options.load,
     };

@@ -65,8 +65,11 @@ export class StdinFeed {
     try {
       const sink = (this.#sink ??= Bun.file(this.#writer).writer());
       for (let chunk = this.#waiting.shift(); chunk !== undefined; chunk = this.#waiting.shift()) {
-        await writeAll(sink, chunk);
-        this.#consumed(chunk.byteLength);
+        try {
+          await writeAll(sink, chunk);
+        } finally {
+          this.#consumed(chunk.byteLength);
+        }
       }
     } catch {
       // EPIPE: the program closed its stdin or ended, which is not an error of the exchange.
