@@ -73,11 +73,12 @@ import { answer } from "./answer.ts";
 const type = { "content-type": "application/json" };
 const kinds = {
   right: () => answer('{"id":1}', { headers: type }),
+  oversized: () => answer(JSON.stringify({ id: 1, name: "x".repeat(3000000) }), { headers: type }),
   wrong: () => answer('{"id":"one","name":2}', { headers: type }),
   unparsable: () => answer('{"id":', { headers: type }),
   status: () => answer('{"id":1}', { status: 418, headers: type }),
   type: () => answer("id 1", { headers: { "content-type": "text/plain" } }),
-  large: () => answer(JSON.stringify({ id: 1, name: "x".repeat(3000000) }), { headers: type }),
+  large: () => answer(JSON.stringify({ id: 1, name: "x".repeat(60000) }), { headers: type }),
 };
 await kinds[process.env.UROCKET_PARAM_KIND]();
 `,
@@ -182,6 +183,13 @@ describe("the contract", () => {
 
     test("a large one too", async () => {
       expect(await (await reply("large")).json()).toMatchObject({ id: 1 });
+    });
+
+    test("one that is longer than what can be held to be validated is 502, names the limit, and the program is told", async () => {
+      const response = await reply("oversized");
+      expect(response.status).toBe(502);
+      expect(((await response.json()) as Problem).detail).toContain("65536");
+      await host.exchange(response.headers.get("x-request-id") ?? "");
     });
 
     test.each([

@@ -12,6 +12,7 @@ const slowApp = (name: string): AppFolder =>
     "urocket-service.yaml": `
 name: ${name}
 timeout: 20s
+scale: { max: 1 }
 base: /${name}
 paths:
   /slow:

@@ -284,7 +284,7 @@ describe("HTTP", () => {
       expect((await get("/things", ["Host: localhost", `X-Request-Id: ${id}`]))?.headers.get("x-request-id")).toBe(id);
     });
 
-    test.each(["", "with space", 'quo"te', "a;b=c", "x".repeat(1000), "\xe9t\xe9", "{req_id}", "../../etc"])(
+    test.each(["", "with space", 'quo"te', "a;b=c", "x".repeat(1000), "\xe9t\xe9", "{req_id}"])(
       "one that is not sane is replaced: %p",
       async (id) => {
         expect((await get("/things", ["Host: localhost", `X-Request-Id: ${id}`]))?.headers.get("x-request-id")).toMatch(uuid);

@@ -13,10 +13,10 @@ export interface Process {
   readonly state: string;
 }
 
-/** Processes whose environment holds the mark, and zombies whose parent is one of them. */
-export function processesMarked(mark: string): Process[] {
+/** Processes whose environment holds one of the marks, and zombies whose parent is one of them. */
+export function processesMarked(marks: readonly string[]): Process[] {
   const all = processes();
-  const marked = all.filter(({ pid }) => readProc(pid, "environ").includes(mark));
+  const marked = all.filter(({ pid }) => hasMark(readProc(pid, "environ"), marks));
   const pids = new Set(marked.map(({ pid }) => pid));
   return [...marked, ...all.filter(({ pid, parent, state }) => state === "Z" && pids.has(parent) && !pids.has(pid))];
 }
@@ -41,6 +41,10 @@ export function openDescriptors(pid: number): number {
 export function residentBytes(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readProc(pid, "status"))?.[1];
   return Number(kib ?? Number.NaN) * 1024;
+}
+
+function hasMark(environment: string, marks: readonly string[]): boolean {
+  return marks.some((mark) => environment.includes(mark));
 }
 
 function processes(): Process[] {

@@ -9,6 +9,7 @@ import { type Serving, serve } from "./serving.ts";
 const serviceFile = (greeting: string, more = ""): string => `
 name: changing
 timeout: 20s
+scale: { max: 1 }
 openapi: openapi.yaml
 paths:
   /greet:
@@ -90,10 +91,10 @@ describe("HUP", () => {
   test("a route that is taken out is gone", async () => {
     using app = changingApp();
     await using host = await serve(app.folder);
-    app.write("urocket-service.yaml", serviceFile("hello").replace(/ {2}\/slow:\n.*\n/, ""));
+    app.write("urocket-service.yaml", serviceFile("good day").replace(/ {2}\/slow:\n.*\n/, ""));
     host.signal("SIGHUP");
-    await eventually("it is gone", async () => (await fetch(`${host.url}/slow`)).status === 404);
-    expect(await greeting(host)).toBe("hello");
+    await eventually("the new greeting is given", async () => (await greeting(host)) === "good day");
+    expect((await fetch(`${host.url}/slow`)).status).toBe(404);
   });
 
   test("a bad service file is refused with its line, and the good one stays", async () => {

@@ -70,13 +70,13 @@ export async function serveInVain(folder: string, options: ServeOptions = {}): P
   } finally {
     host.child.kill("SIGKILL");
     await host.child.exited;
-    await nothingLeft(host.mark);
+    await nothingLeft(host.marks);
   }
 }
 
 interface Started {
   readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">;
-  readonly mark: string;
+  readonly marks: readonly string[];
   readonly log: LogLine[];
   readonly stderr: () => string;
   /** Both outputs were read to their end. */
@@ -87,7 +87,7 @@ function start(folder: string, { flags = [], env = {}, folders = [] }: ServeOpti
   const mark = `urocket-mark-${randomUUID()}`;
   const { PATH = "", HOME = "/", LANG = "C.UTF-8" } = process.env;
   const child = Bun.spawn([join(root, "bin/urocket"), "serve", folder, ...folders, "--port", "0", ...flags], {
-    // Whatever it starts is given its PATH: this folder, which does not exist, tells them from all other processes.
+    // Programs are given its PATH: this folder, which does not exist, tells them from all other processes.
     env: { PATH: `${PATH}:/nonexistent/${mark}`, HOME, LANG, ...env },
     stdin: "ignore",
     stdout: "pipe",
@@ -101,7 +101,8 @@ function start(folder: string, { flags = [], env = {}, folders = [] }: ServeOpti
       stderr += `${line}\n`;
     }),
   ]);
-  return { child, mark, log, stderr: () => stderr, read };
+  // Runners have no PATH; their link lies in their host's run folder.
+  return { child, marks: [mark, `/serve-${child.pid}/`], log, stderr: () => stderr, read };
 }
 
 async function eachLine(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
@@ -121,7 +122,7 @@ function addressIn(host: Started): number | undefined {
 }
 
 function serving(host: Started, port: number): Serving {
-  const { child, log, mark } = host;
+  const { child, log, marks } = host;
   const logged = async (what: string, fits: (line: LogLine) => boolean): Promise<LogLine> =>
     await eventually(`the log tells ${what}`, () => log.find(fits));
   return {
@@ -141,14 +142,14 @@ function serving(host: Started, port: number): Serving {
     },
     signal: (name) => void child.kill(name),
     exited: child.exited,
-    processes: () => processesMarked(mark),
-    runners: () => processesMarked(mark).filter(({ command }) => command.includes("runner/main.ts")),
+    processes: () => processesMarked(marks),
+    runners: () => processesMarked(marks).filter(({ command }) => command.includes("runner/main.ts")),
     [Symbol.asyncDispose]: async () => await stop(host),
   };
 }
 
 /** Asks it to stop, if it still runs, and makes sure that nothing is left, whatever happens. */
-async function stop({ child, mark, stderr }: Started): Promise<void> {
+async function stop({ child, marks, stderr }: Started): Promise<void> {
   try {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill("SIGTERM");
@@ -158,17 +159,17 @@ async function stop({ child, mark, stderr }: Started): Promise<void> {
       );
       if (child.exitCode !== 0) throw new Error(`The host stopped with ${child.exitCode ?? child.signalCode}:\n${stderr()}`);
     }
-    await nothingLeft(mark);
+    await nothingLeft(marks);
   } finally {
     child.kill("SIGKILL");
-    for (const { pid } of processesMarked(mark)) endProcess(pid);
+    for (const { pid } of processesMarked(marks)) endProcess(pid);
   }
 }
 
-async function nothingLeft(mark: string): Promise<void> {
+async function nothingLeft(marks: readonly string[]): Promise<void> {
   await eventually(
-    () => `no process of the host is left, but there are ${describe(processesMarked(mark))}`,
-    () => processesMarked(mark).length === 0,
+    () => `no process of the host is left, but there are ${describe(processesMarked(marks))}`,
+    () => processesMarked(marks).length === 0,
   );
 }
 

@@ -158,6 +158,6 @@ describe("stopping", () => {
   });
 
   test("a mark that no process has finds none", () => {
-    expect(processesMarked("urocket-mark-of-nobody")).toEqual([]);
+    expect(processesMarked(["urocket-mark-of-nobody"])).toEqual([]);
   });
 });
