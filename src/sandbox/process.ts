@@ -1,6 +1,6 @@
 /**
  * The `process` sandbox: an instance's runner as an ordinary child of the host, in the control groups that this machine
- * lets us make. It dies with the host, and what it leaves behind when it dies alone is ended here.
+ * lets us make. It ends with its link, so with the host, and what it leaves behind when it dies alone is ended here.
  */
 import { fileURLToPath } from "node:url";
 import { type InstanceGroups, joinInstanceGroups, processesOfInstance } from "./instance-groups.ts";
@@ -32,8 +32,9 @@ const sweepRoundsMax = 20;
 
 export function startRunner({ instance, link, token, groups }: RunnerOptions): RunnerProcess {
   const child = Bun.spawn({
-    // A runner must not read the app's own .env or bunfig, nor fetch packages, nor outlive the host.
-    cmd: [process.execPath, "--no-orphans", "--no-env-file", "--no-install", "--config=/dev/null", runnerFile],
+    // A runner must not read the app's own .env or bunfig, nor fetch packages. Not with --no-orphans: when the host is
+    // killed that kills the runner and its programs at once, and what the programs started lives on, with nobody to end it.
+    cmd: [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", runnerFile],
     cwd: "/",
     env: { UROCKET_INSTANCE: instance, UROCKET_LINK: link, UROCKET_TOKEN: token },
     stdin: "ignore",
