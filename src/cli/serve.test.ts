@@ -6,7 +6,9 @@ import { serve } from "../../tests/serving.ts";
 import { binary, ownEnvironment, root, urocket } from "../../tests/urocket-command.ts";
 
 const apps: AppFolder[] = [];
+const cleanups: (() => void)[] = [];
 afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
   for (const app of apps.splice(0)) app[Symbol.dispose]();
 });
 
@@ -126,31 +128,46 @@ test("HUP reloads and says what came of it; a bad version does not replace a goo
   expect((await fetch(`${host.url}/later`)).status).toBe(200);
 });
 
-test("on a terminal the log is for people, with colours", async () => {
+/** `serve` on a terminal of its own, once it serves. */
+async function onTerminal(): Promise<{
+  readonly child: Bun.Subprocess;
+  readonly url: string;
+  readonly shown: () => string;
+  readonly until: (pattern: RegExp) => Promise<RegExpExecArray>;
+}> {
   let shown = "";
   const decoder = new TextDecoder();
   const child = Bun.spawn([binary, "serve", slowApp(), "-p", "0"], {
     env: ownEnvironment({ TERM: "xterm" }),
     terminal: { cols: 200, rows: 50, data: (_, data) => void (shown += decoder.decode(data, { stream: true })) },
   });
-  const until = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    for (;;) {
-      const match = pattern.exec(Bun.stripANSI(shown));
-      if (match !== null) return match;
-      if (child.exitCode !== null) throw new Error(shown);
-      await Bun.sleep(5);
-    }
-  };
-  try {
-    const [, url = ""] = await until(/Serving at (http:\S+) \(Ctrl-C stops\)/);
-    await fetch(`${url}/now`);
-    await until(/GET {4}\/now +200 +[\d.]+ ms \(spawn [\d.]+, run [\d.]+\)/);
-    expect(shown).toContain("\u001b[32m200\u001b[39m");
-    child.terminal?.write("\u0003");
-    await until(/Draining.*Ctrl-C again ends at once/);
-    expect(await child.exited).toBe(0);
-  } finally {
+  cleanups.push(() => {
     child.kill("SIGKILL");
     child.terminal?.close();
-  }
+  });
+  const until = (pattern: RegExp): Promise<RegExpExecArray> =>
+    eventually(
+      () => `the terminal shows ${pattern}, but: ${shown}`,
+      () => pattern.exec(Bun.stripANSI(shown)) ?? undefined,
+    );
+  const [, url = ""] = await until(/Serving at (http:\S+) \(Ctrl-C stops\)/);
+  return { child, url, shown: () => shown, until };
+}
+
+test("on a terminal the log is for people, with colours, and Ctrl-C stops", async () => {
+  const { child, url, shown, until } = await onTerminal();
+  await fetch(`${url}/now`);
+  await until(/GET {4}\/now +200 +[\d.]+ ms \(spawn [\d.]+, run [\d.]+\)/);
+  expect(shown()).toContain("\u001b[32m200\u001b[39m");
+  child.terminal?.write("\u0003");
+  await until(/Draining.*Ctrl-C again ends at once/);
+  expect(await child.exited).toBe(0);
+});
+
+test("on a terminal HUP reloads; when the terminal is closed it stops", async () => {
+  const { child, until } = await onTerminal();
+  child.kill("SIGHUP");
+  await until(/slow: unchanged/);
+  child.terminal?.close();
+  expect(await child.exited).toBe(0);
 });

@@ -1,4 +1,5 @@
 /** `urocket serve`: runs apps in the foreground until a signal ends it. */
+import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Environment, readServeSettings, type ServeFlags, type ServeSettings, type SettingProblem } from "../config/settings.ts";
 import type { RunningHost } from "../host/host.ts";
@@ -41,6 +42,16 @@ function openServeLog({ log }: ServeSettings, { out }: Terminal): OpenLog {
   return openLog({ fd: 1, format, colours: out.colours });
 }
 
+/** Whether this process (still) has a controlling terminal: tty(4). */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** One run of the host, from its start to its end. */
 class Foreground {
   readonly #folders: readonly string[];
@@ -62,7 +73,7 @@ class Foreground {
   }
 
   async run(): Promise<ExitCode> {
-    const listeners = signals.map((signal) => [signal, () => this.#take(onSignal(this.#state, signal))] as const);
+    const listeners = signals.map((signal) => [signal, () => this.#take(onSignal(this.#state, this.#meant(signal)))] as const);
     for (const [signal, listener] of listeners) process.on(signal, listener);
     try {
       const refusal = await Promise.race([this.#start(), this.#ended.promise]);
@@ -83,6 +94,11 @@ class Foreground {
     tellStarted(err, outcome.host, this.#settings, process.cwd());
     this.#take(onStarted(this.#state));
     return undefined;
+  }
+
+  /** A closed terminal sends HUP too. Nobody could stop a host then that nobody meant to leave behind. */
+  #meant(signal: ServeSignal): ServeSignal {
+    return signal === "SIGHUP" && this.#terminal.err.isTerminal && !hasTerminal() ? "SIGTERM" : signal;
   }
 
   #take({ state, action }: Step): void {
