@@ -300,7 +300,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
     const errorEnd = stderr.pipe.openForProgram();
     const outputEnd = stdout?.pipe.openForProgram();
     try {
-      const process = Bun.spawn(argv, {
+      const options = {
         cwd: this.#plan.spec.wd,
         env: environment,
         stdin: stdin?.program ?? "ignore",
@@ -310,9 +310,9 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
         // A session of its own: its whole group can be ended, and a terminal's Ctrl-C is not its business.
         detached: true,
         onExit: this.#onExit,
-        ...(slot === undefined ? {} : { cgroup: slot.folder }),
         ...this.#plan.user,
-      });
+      } as const;
+      const process = slot === undefined ? Bun.spawn(argv, options) : slot.spawn((group) => Bun.spawn(argv, { ...options, ...group }));
       this.#stdin = stdin;
       return { process, slot, outputs, input, oomKillsBefore: slot?.outOfMemoryKills() ?? 0 };
     } catch (error) {

@@ -138,9 +138,9 @@ test("how the bytes are cut into chunks makes no difference", () => {
   );
 });
 
-function encode(body: Buffer, chunked: boolean, sizes: readonly number[]): Buffer {
+function encode(body: Buffer, chunked: boolean, sizes: readonly number[]): Buffer<ArrayBuffer> {
   if (!chunked) return Buffer.concat([Buffer.from(post(`Content-Length: ${body.length}\r\n`)), body]);
-  const parts = [Buffer.from(post("Transfer-Encoding: chunked\r\n"))];
+  const parts: Buffer[] = [Buffer.from(post("Transfer-Encoding: chunked\r\n"))];
   for (let at = 0, n = 0; at < body.length; n++) {
     const piece = body.subarray(at, at + (sizes[n % sizes.length] ?? 1));
     parts.push(Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from("\r\n"));
