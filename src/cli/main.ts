@@ -9,6 +9,10 @@ async function run(args: readonly string[]): Promise<ExitCode> {
     const { reply } = await import("./reply.ts");
     return reply(args.slice(1), process.env);
   }
+  if (args[0] === "version" && args.length === 1) {
+    const [{ openTerminal }, { tellVersion }] = await Promise.all([import("./terminal.ts"), import("./version.ts")]);
+    return tellVersion(openTerminal(process.env), false);
+  }
   const { runCommand } = await import("./program.ts");
   return runCommand(args, process.env);
 }
