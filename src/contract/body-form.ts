@@ -27,12 +27,17 @@ export function valueOfPairs(pairs: readonly Pair[], entry: BodyEntry, decode: (
   const used = new Set<string>();
   for (const name of names) {
     const notation = notationOf(name, shape, entry.encoding);
-    const found = findPairs(notation, pairs, declared, decode);
+    const found = findPairs(
+      isJsonField(notation, entry.encoding, pairs) ? { ...notation, content: "json" } : notation,
+      pairs,
+      declared,
+      decode,
+    );
     if (found.kind === "fault") return { ok: false, errors: [{ in: "body", path: `$.${name}`, message: found.message }] };
     if (found.kind !== "found") continue;
     const [first] = found.readings;
     if (first !== undefined) strings[name] = first;
-    for (const used_ of namesWithin(notation, first)) used.add(used_);
+    for (const taken of namesWithin(notation, first)) used.add(taken);
   }
   for (const pair of pairs) {
     const root = pair.name.includes("[") ? pair.name.slice(0, pair.name.indexOf("[")) : pair.name;
@@ -43,6 +48,17 @@ export function valueOfPairs(pairs: readonly Pair[], entry: BodyEntry, decode: (
     strings[pair.name] = there === undefined ? value : [...(Array.isArray(there) ? (there as readonly Strings[]) : [there]), value];
   }
   return candidatesOf(strings, shape);
+}
+
+/** An object without a style of its own is JSON where the form has a field of its name. */
+function isJsonField(notation: Notation, encoding: unknown, pairs: readonly Pair[]): boolean {
+  const { name, shape } = notation;
+  return (
+    shape.wants("object") &&
+    !shape.wants("array") &&
+    member(member(encoding, name), "style") === undefined &&
+    pairs.some((pair) => pair.name === name)
+  );
 }
 
 /** Names that an exploded object took for its properties. */
@@ -67,7 +83,6 @@ function notationOf(name: string, shape: Shape, encoding: unknown): Notation {
   return {
     name,
     style,
-    // An object without a style of its own is JSON, not names strewn over the form.
     explode: typeof explode === "boolean" ? explode : style === "form",
     allowEmptyValue: false,
     shape: property,

@@ -26,6 +26,8 @@ const parser = new XMLParser({
   ignorePiTags: true,
   trimValues: false,
   maxNestedTags: xmlLevelsMax,
+  // Numeric character references, too.
+  htmlEntities: true,
 });
 
 /** Reads XML into a value of the schema's shape. */

@@ -16,16 +16,29 @@ type Expected =
   | 'a value or "]"'
   | "the end";
 
-/** A sentence such as `expected a value at line 2, column 8, got "}"`. */
+export interface JsonFault {
+  /** In characters from the text's start. */
+  readonly offset: number;
+  /** Such as `expected a value, got "}"`. */
+  readonly message: string;
+}
+
+/** A sentence such as `expected a value, got "}" at line 2, column 8`. */
 export function jsonFault(text: string): string {
+  const { offset, message } = locateJsonFault(text);
+  const before = text.slice(0, offset);
+  return `${message} at line ${before.split("\n").length}, column ${offset - before.lastIndexOf("\n")}`;
+}
+
+/** The first place at which a text that is not JSON ceases to be. */
+export function locateJsonFault(text: string): JsonFault {
   const open: ("{" | "[")[] = [];
   let expected: Expected = "a value";
   token.lastIndex = 0;
   while (true) {
     const start = token.lastIndex;
     const match = token.exec(text);
-    if (!match) return expected === "the end" && text.slice(start).trim() === "" ? "it cannot be parsed" : fault(text, start, expected);
-    const next = advance(expected, match, open);
+    const next: Expected | undefined = match ? advance(expected, match, open) : undefined;
     if (next === undefined) return fault(text, start, expected);
     expected = next;
   }
@@ -58,11 +71,8 @@ function after(open: readonly ("{" | "[")[]): Expected {
   return innermost === "{" ? '"," or "}"' : '"," or "]"';
 }
 
-function fault(text: string, start: number, expected: Expected): string {
-  const at = start + (text.slice(start).match(/^\s*/)?.[0].length ?? 0);
-  const before = text.slice(0, at);
-  const line = before.split("\n").length;
-  const column = at - before.lastIndexOf("\n");
-  const got = at >= text.length ? "the end" : JSON.stringify(text.slice(at, at + 12).split(/\s/)[0]);
-  return `expected ${expected} at line ${line}, column ${column}, got ${got}`;
+function fault(text: string, start: number, expected: Expected): JsonFault {
+  const offset = start + (text.slice(start).match(/^\s*/)?.[0].length ?? 0);
+  const got = offset >= text.length ? "the end" : JSON.stringify(text.slice(offset, offset + 12).split(/\s/)[0]);
+  return { offset, message: `expected ${expected}, got ${got}` };
 }

@@ -4,6 +4,7 @@
 import { LineCounter, parseDocument } from "yaml";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { isRecord } from "./json.ts";
+import { locateJsonFault } from "./json-fault.ts";
 import { placeAt, placedTextLengthMax } from "./places.ts";
 
 export interface SourceFile {
@@ -52,10 +53,19 @@ function parse(path: string, text: string): Parsed {
     try {
       return { ok: true, value: JSON.parse(text) };
     } catch {
+      if (path.endsWith(".json")) return failed(jsonProblem(path, text));
       // YAML in flow style, or broken JSON: the YAML parser reads the one and says where the other breaks.
     }
   }
   return text.length > carefulTextLengthMax ? parseFast(path, text) : parseCarefully(path, text);
+}
+
+function jsonProblem(path: string, text: string): Diagnostic {
+  const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines.addNewLine(at + 1);
+  const { offset, message } = locateJsonFault(text);
+  return { severity: "error", place: placeAt(path, text, offset, lines), message: `Cannot parse: ${message}` };
 }
 
 function parseFast(path: string, text: string): Parsed {
@@ -71,7 +81,7 @@ function parseFast(path: string, text: string): Parsed {
 
 function parseCarefully(path: string, text: string): Parsed {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, logLevel: "silent" });
+  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, logLevel: "error" });
   const error = document.errors[0];
   if (error) {
     const place = placeAt(path, text, error.pos[0], lines);

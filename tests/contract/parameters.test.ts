@@ -1,0 +1,226 @@
+import { describe, expect, test } from "bun:test";
+import { faults, operationOf, send, type Sent } from "./contract-of.ts";
+
+const path = "/x";
+
+async function query(schema: object, more: object = {}): Promise<(text: string) => unknown> {
+  const operation = await operationOf("3.1.0", "get", { parameters: [{ name: "p", in: "query", schema, ...more }] });
+  return (text) => {
+    const read = send(operation, { query: text });
+    return read.ok ? read.parameters["p"] : faults(read);
+  };
+}
+
+describe("text is read as the schema wants it", () => {
+  const table: readonly (readonly [schema: object, text: string, value: unknown])[] = [
+    [{ type: "integer" }, "p=12", 12],
+    [{ type: "integer" }, "p=1e3", 1000],
+    [{ type: "integer" }, "p=12.0", 12],
+    [{ type: "integer" }, "p=012", ['query p: must be an integer, got the string "012"']],
+    [{ type: "integer" }, "p=", ['query p: must be an integer, got the string ""']],
+    [{ type: "number" }, "p=-1.5", -1.5],
+    [{ type: "boolean" }, "p=true", true],
+    [{ type: "boolean" }, "p=1", ['query p: must be true or false, got the string "1"']],
+    [{ type: ["integer", "null"] }, "p=null", null],
+    [{ type: "string" }, "p=12", "12"],
+    [{ type: "string" }, "p=a+b%20c%2B", "a b c+"],
+    [{}, "p=12", "12"],
+    [{ enum: [1, 2] }, "p=2", 2],
+    [
+      {
+        oneOf: [
+          { type: "integer", maximum: 5 },
+          { type: "string", minLength: 2 },
+        ],
+      },
+      "p=3",
+      3,
+    ],
+    [
+      {
+        oneOf: [
+          { type: "integer", maximum: 5 },
+          { type: "string", minLength: 2 },
+        ],
+      },
+      "p=77",
+      "77",
+    ],
+    [{ type: "array", items: { type: "integer" } }, "p=1&p=2", [1, 2]],
+    [{ type: "array", items: { type: "integer" } }, "p[]=1&p[]=2", [1, 2]],
+    [{ type: "array", items: { type: "string" } }, "p=a%2Cb", ["a,b"]],
+    [{ anyOf: [{ type: "integer" }, { type: "array", items: { type: "integer" } }] }, "p=4", [4]],
+    [{ allOf: [{ type: "number" }, { maximum: 3 }] }, "p=4", ["query p: must be at most 3, got the number 4"]],
+  ];
+  for (const [schema, text, value] of table) {
+    test(`${text} for ${JSON.stringify(schema)}`, async () => {
+      expect((await query(schema))(text)).toEqual(value);
+    });
+  }
+});
+
+describe("numbers that a double cannot hold", () => {
+  test("are judged exactly and handed on with every digit", async () => {
+    const read = await query({ type: "integer", format: "int64", maximum: 9007199254740993 });
+    expect(JSON.stringify(read("p=-9007199254740993"))).toBe("-9007199254740993");
+    const any = await query({ type: "integer", format: "int64" });
+    expect(JSON.stringify(any("p=9223372036854775807"))).toBe("9223372036854775807");
+    expect(any("p=9223372036854775808")).toEqual(['query p: must have the format "int64", got the number 9223372036854776000']);
+    expect((await query({ type: "integer", multipleOf: 2 }))("p=9007199254740993")).toEqual([
+      "query p: must be a multiple of 2, got the number 9007199254740993",
+    ]);
+  });
+  test("are judged exactly in JSON bodies", async () => {
+    const schema = { type: "array", uniqueItems: true, items: { type: "integer", format: "int64" } };
+    const operation = await operationOf("3.0.3", "post", { requestBody: { content: { "application/json": { schema } } } });
+    const judge = (body: string) => faults(send(operation, { type: "application/json", body }));
+    expect(judge("[9007199254740992,9007199254740993]")).toEqual([]);
+    expect(judge("[9007199254740993,9007199254740993]")[0]).toContain("must not hold the same item twice");
+    expect(judge("[9223372036854775807]")).toEqual([]);
+    expect(judge("[9223372036854775808]").length).toBe(1);
+    expect(judge("[1e400]").length).toBe(1);
+  });
+});
+
+describe("styles", () => {
+  const array = { type: "array", items: { type: "integer" } };
+  const object = { type: "object", properties: { r: { type: "integer" }, g: { type: "string" } } };
+  const table: readonly (readonly [
+    where: "path" | "query" | "header" | "cookie",
+    style: string,
+    explode: boolean,
+    schema: object,
+    raw: string,
+    value: unknown,
+  ])[] = [
+    ["path", "simple", false, array, "1,2", [1, 2]],
+    ["path", "simple", false, object, "r,1,g,x", { r: 1, g: "x" }],
+    ["path", "simple", true, object, "r=1,g=x", { r: 1, g: "x" }],
+    ["path", "label", false, array, ".1,2", [1, 2]],
+    ["path", "label", false, array, ".1.2", [1, 2]],
+    ["path", "label", true, object, ".r=1.g=x", { r: 1, g: "x" }],
+    ["path", "matrix", false, array, ";p=1,2", [1, 2]],
+    ["path", "matrix", true, array, ";p=1;p=2", [1, 2]],
+    ["path", "matrix", true, object, ";r=1;g=x", { r: 1, g: "x" }],
+    ["path", "simple", false, { type: "string" }, "a%2Fb%20%C3%A9", "a/b é"],
+    ["query", "form", false, array, "p=1,2", [1, 2]],
+    ["query", "form", false, array, "p=1%2C2", [1, 2]],
+    ["query", "form", true, object, "r=1&g=x&z=3", { r: 1, g: "x" }],
+    ["query", "form", false, object, "p=r,1,g,x", { r: 1, g: "x" }],
+    ["query", "spaceDelimited", false, array, "p=1%202", [1, 2]],
+    ["query", "pipeDelimited", false, array, "p=1|2%7C3", [1, 2, 3]],
+    ["query", "deepObject", true, object, "p[r]=1&p%5Bg%5D=x", { r: 1, g: "x" }],
+    [
+      "query",
+      "deepObject",
+      true,
+      { type: "object", properties: { a: { type: "object", properties: { b: array } } } },
+      "p[a][b]=1&p[a][b]=2",
+      { a: { b: [1, 2] } },
+    ],
+    ["query", "form", true, { type: "object", additionalProperties: { type: "integer" } }, "a=1&b=2", { a: 1, b: 2 }],
+  ];
+  for (const [where, style, explode, schema, raw, value] of table) {
+    test(`${where} ${style}${explode ? " exploded" : ""} ${raw}`, async () => {
+      const parameter = { name: "p", in: where, required: true, style, explode, schema };
+      const operation = await operationOf("3.0.3", "get", { parameters: [parameter] }, {}, where === "path" ? "/x/{p}" : path);
+      const sent: Sent = where === "path" ? { path: { p: raw } } : { query: raw };
+      const read = send(operation, sent);
+      expect(read.ok ? read.parameters["p"] : faults(read)).toEqual(value);
+    });
+  }
+  test("headers and cookies are judged, and not handed on", async () => {
+    const operation = await operationOf("3.0.3", "get", {
+      parameters: [
+        { name: "X-Ids", in: "header", required: true, schema: array },
+        { name: "theme", in: "cookie", schema: { type: "string", enum: ["dark", "light"] } },
+        { name: "Accept", in: "header", required: true, schema: { type: "string", enum: ["never"] } },
+      ],
+    });
+    expect(send(operation, { headers: { "X-Ids": "1, 2", Cookie: "a=b; theme=dark" } })).toEqual({
+      ok: true,
+      parameters: {},
+      bodyForm: "none",
+    });
+    expect(faults(send(operation, { headers: { "X-Ids": "1,b", Cookie: "theme=blue" } }))).toEqual([
+      'header X-Ids[1]: must be an integer, got the string "b"',
+      'cookie theme: must be one of "dark", "light", got the string "blue"',
+    ]);
+    expect(faults(send(operation, {}))).toEqual(["header X-Ids: is required"]);
+  });
+  test("a parameter may be JSON", async () => {
+    const content = { "application/json": { schema: { type: "object", required: ["a"], properties: { a: { type: "integer" } } } } };
+    const operation = await operationOf("3.0.3", "get", { parameters: [{ name: "p", in: "query", content }] });
+    expect(send(operation, { query: "p=%7B%22a%22%3A1%7D" })).toEqual({ ok: true, parameters: { p: { a: 1 } }, bodyForm: "none" });
+    expect(faults(send(operation, { query: 'p={"a":"x"}' }))).toEqual(['query p.a: must be an integer, got the string "x"']);
+    expect(faults(send(operation, { query: "p={" }))[0]).toContain("query p: must be JSON");
+  });
+});
+
+describe("what is given", () => {
+  test("twice where one is wanted is refused", async () => {
+    expect((await query({ type: "integer" }))("p=1&p=2")).toEqual(["query p: must be given once, is given 2 times"]);
+  });
+  test("empty is taken where allowEmptyValue says so", async () => {
+    expect((await query({ type: "integer" }, { allowEmptyValue: true }))("p=")).toBe("");
+  });
+  test("with invalid percent-encoding is refused, never thrown over", async () => {
+    expect((await query({ type: "string" }))("p=%zz")).toEqual(["query p: cannot be read: its percent-encoding is invalid"]);
+    expect((await query({ type: "string" }))("%zz=1")).toEqual(['query : has a name with invalid percent-encoding: "%zz=1"']);
+    const operation = await operationOf(
+      "3.0.3",
+      "get",
+      { parameters: [{ name: "p", in: "path", required: true, schema: { type: "string" } }] },
+      {},
+      "/x/{p}",
+    );
+    expect(faults(send(operation, { path: { p: "%ff" } }))).toEqual(["path p: cannot be read: its percent-encoding is invalid"]);
+  });
+  test("beyond the contract is allowed and left out", async () => {
+    expect((await query({ type: "integer" }))("utm=x&p=1")).toBe(1);
+  });
+  test("not at all is filled in from the default, unless it is required", async () => {
+    expect((await query({ type: "integer", default: 20 }))("")).toBe(20);
+    expect((await query({ type: "integer", default: 20 }, { required: true }))("")).toEqual(["query p: is required"]);
+  });
+  test("in more than 10 000 parts is refused", async () => {
+    expect((await query({ type: "array", items: { type: "integer" } }))("p=1&".repeat(10_001))).toEqual([
+      "query : has more than 10000 parts",
+    ]);
+  });
+  test("under the names of every object's own properties changes none", async () => {
+    const read = await query({ type: "object", additionalProperties: { type: "string" } }, { style: "deepObject" });
+    const value = read("p[__proto__]=x&p[constructor][prototype][polluted]=y") as object;
+    expect(Object.getPrototypeOf({})).toBe(Object.prototype);
+    expect(Object.hasOwn(Object.prototype, "polluted")).toBe(false);
+    expect(value).toBeDefined();
+  });
+});
+
+test("parameters of the path are the operation's unless it declares its own", async () => {
+  const { contractOf } = await import("./contract-of.ts");
+  const contract = await contractOf({
+    "a.yaml": `openapi: 3.0.3
+info: { title: t, version: "1" }
+paths:
+  /a:
+    parameters: [{ name: n, in: query, required: true, schema: { type: integer } }, { name: m, in: query, schema: { type: integer } }]
+    get:
+      parameters: [{ name: n, in: query, schema: { type: boolean } }]
+      responses: { "200": { description: ok } }
+`,
+  });
+  const [operation] = contract.operations;
+  expect(operation && send(operation, { query: "n=true&m=3" })).toEqual({ ok: true, parameters: { m: 3, n: true }, bodyForm: "none" });
+  expect(operation && send(operation, {})).toEqual({ ok: true, parameters: {}, bodyForm: "none" });
+});
+
+test("without validation only what cannot be read is refused", async () => {
+  const operation = await operationOf("3.0.3", "get", {
+    parameters: [{ name: "n", in: "query", required: true, schema: { type: "integer", maximum: 3 } }],
+  });
+  expect(send(operation, { query: "n=7", validate: false })).toEqual({ ok: true, parameters: { n: 7 }, bodyForm: "none" });
+  expect(send(operation, { query: "n=x", validate: false })).toEqual({ ok: true, parameters: { n: "x" }, bodyForm: "none" });
+  expect(send(operation, { validate: false }).ok).toBe(true);
+  expect(send(operation, { query: "n=%f", validate: false }).ok).toBe(false);
+});
