@@ -1,0 +1,99 @@
+import { afterAll, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import {
+  type InstanceGroups,
+  isAbandoned,
+  makeInstanceGroups,
+  processesOfInstance,
+  removeInstanceGroups,
+  sweepGroups,
+} from "./instance-groups.ts";
+import { MemorySlots, type MemorySlot } from "./memory-slots.ts";
+import { processStart } from "./process-figures.ts";
+
+const { groups } = makeInstanceGroups(crypto.randomUUID(), {});
+const place = groups.memorySlots;
+afterAll(() => removeInstanceGroups(groups));
+if (place === undefined) console.log("memory-slots.test.ts: no control groups can be made here; what needs them is skipped");
+
+async function run(slot: MemorySlot, ...command: string[]): Promise<number> {
+  const program = slot.spawn((options) => Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore", ...options }));
+  await program.exited;
+  return slot.peakBytes();
+}
+
+test.skipIf(place === undefined)("a slot tells a program's own peak, one after another", async () => {
+  const slots = new MemorySlots(place?.version ?? 1, place?.folder ?? "");
+  const slot = slots.take();
+  if (slot === undefined) throw new Error("no slot");
+  // 50 MB of a string in dash, and then next to nothing in the same slot.
+  const large = await run(slot, "sh", "-c", "x=$(head -c 50000000 /dev/zero | tr '\\0' x); true");
+  expect(large).toBeGreaterThan(50_000_000);
+  expect(slot.processes()).toEqual([]);
+  slots.give(slot);
+  expect(slots.take()).toBe(slot);
+  const small = await run(slot, "true");
+  expect(small).toBeLessThan(8_000_000);
+  slots.give(slot);
+  slots.close();
+});
+
+test.skipIf(place === undefined)("the spawner itself stays where it was", async () => {
+  const slots = new MemorySlots(place?.version ?? 1, place?.folder ?? "");
+  const slot = slots.take();
+  const before = readFileSync("/proc/self/cgroup", "utf8");
+  const program = slot?.spawn((options) => Bun.spawn(["sleep", "1000"], { ...options }));
+  expect(readFileSync("/proc/self/cgroup", "utf8")).toBe(before);
+  expect(slot?.processes()).toEqual([program?.pid ?? 0]);
+  expect(processesOfInstance(groups)).toEqual([program?.pid ?? 0]);
+  expect(removeInstanceGroups(groups)).toBe(false);
+  program?.kill("SIGKILL");
+  await program?.exited;
+  slot?.close();
+});
+
+test.skipIf(place === undefined)("a program over its instance's memory is killed by the kernel, and the slot knows", async () => {
+  const limited = makeInstanceGroups(crypto.randomUUID(), { memoryBytesMax: 16 * 1024 * 1024 });
+  expect(limited.notHeld).toEqual([]);
+  const where = limited.groups.memorySlots;
+  const slots = new MemorySlots(where?.version ?? 1, where?.folder ?? "");
+  const slot = slots.take();
+  if (slot === undefined) throw new Error("no slot");
+  const program = slot.spawn((options) =>
+    Bun.spawn(["sh", "-c", "x=$(head -c 60000000 /dev/zero | tr '\\0' x); true"], { stderr: "ignore", ...options }),
+  );
+  await program.exited;
+  expect(slot.outOfMemoryKills()).toBeGreaterThan(0);
+  slots.give(slot);
+  slots.close();
+  expect(removeInstanceGroups(limited.groups)).toBe(true);
+});
+
+test("limits that cannot be held are told as sentences, and those that can are in the kernel's files", () => {
+  const made: { groups: InstanceGroups; notHeld: string[] } = makeInstanceGroups(crypto.randomUUID(), {
+    cpuMax: 0.5,
+    pidsMax: 64,
+    memoryBytesMax: 64 * 1024 * 1024,
+  });
+  for (const sentence of made.notHeld) expect(sentence).toMatch(/^limits\.(cpu|pids|memory) .* is not held: ./);
+  const held = made.groups.folders.map((folder) =>
+    ["pids.max", "cpu.cfs_quota_us", "memory.limit_in_bytes", "cpu.max"].find((file) => existsSync(`${folder}/${file}`)),
+  );
+  expect(held.length + made.notHeld.length).toBeGreaterThan(0);
+  expect(removeInstanceGroups(made.groups)).toBe(true);
+  for (const folder of made.groups.folders) expect(existsSync(folder)).toBe(false);
+});
+
+test("only groups of hosts that are gone are swept", () => {
+  const start = processStart(process.pid);
+  expect(isAbandoned(`urocket-${process.pid}-${start}-x`)).toBe(false);
+  expect(isAbandoned(`urocket-${process.pid}-${(start ?? 0) + 1}-x`)).toBe(true);
+  expect(isAbandoned("somebody-else")).toBe(false);
+  const made = makeInstanceGroups(crypto.randomUUID(), {});
+  const swept = sweepGroups();
+  for (const folder of made.groups.folders) {
+    expect(existsSync(folder)).toBe(true);
+    expect(swept.some((name) => folder.endsWith(name))).toBe(false);
+  }
+  removeInstanceGroups(made.groups);
+});

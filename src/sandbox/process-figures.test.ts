@@ -1,0 +1,53 @@
+import { expect, test } from "bun:test";
+import { controllerFolder } from "./control-groups.ts";
+import { ownPeakBytes, processFigures, processStart, processTree, programTree } from "./process-figures.ts";
+
+test("a process's figures are there while it lives and not after", async () => {
+  const program = Bun.spawn(["sleep", "1000"], { stdin: "ignore" });
+  const figures = processFigures(program.pid);
+  expect(figures?.residentBytes).toBeGreaterThan(0);
+  expect(figures?.peakBytes).toBeGreaterThanOrEqual(figures?.residentBytes ?? 0);
+  expect(processStart(program.pid)).toBeGreaterThan(0);
+  program.kill("SIGKILL");
+  await program.exited;
+  expect(processFigures(program.pid)).toBeUndefined();
+  expect(processStart(program.pid)).toBeUndefined();
+  expect(ownPeakBytes()).toBeGreaterThan(1_000_000);
+});
+
+test("a program's tree is found whole: children, those in sessions of their own, those whose parent is gone", async () => {
+  const mark = `REQUEST_ID=${crypto.randomUUID()}`;
+  // Each prints its pid; the last is adopted by init, in its own session.
+  const script = `sh -c 'echo $$; exec sleep 1000' & setsid sh -c 'echo $$; exec sleep 1000' & (setsid sh -c 'echo $$; exec sleep 1000' &); echo $$; exec sleep 1000`;
+  const program = Bun.spawn(["sh", "-c", script], {
+    env: { PATH: "/usr/bin:/bin", REQUEST_ID: mark.slice(11) },
+    stdout: "pipe",
+    detached: true,
+  });
+  let text = "";
+  for await (const chunk of program.stdout) {
+    text += Buffer.from(chunk).toString();
+    if (text.split("\n").length > 4) break;
+  }
+  const pids = text.trim().split("\n").map(Number);
+  expect(new Set(programTree(program.pid, mark))).toEqual(new Set(pids));
+  expect(processTree([program.pid])).toContain(program.pid);
+  for (const pid of pids) process.kill(pid, "SIGKILL");
+  await program.exited;
+  while (programTree(program.pid, mark).length > 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test("a controller's group is found in every layout", () => {
+  const v1 = "30 24 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
+  const v2 = "31 24 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+  const hybrid = { membership: "4:memory:/app\n1:cpu,cpuacct:/\n0::/u\n", mounts: v1 + v2 };
+  expect(controllerFolder("memory", hybrid)).toEqual({ version: 1, folder: "/sys/fs/cgroup/memory/app" });
+  const unified = { membership: "0::/system.slice/x.service\n", mounts: "31 24 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n" };
+  expect(controllerFolder("pids", unified)).toEqual({ version: 2, folder: "/sys/fs/cgroup/system.slice/x.service" });
+  const container = {
+    membership: "4:memory:/docker/abc/app\n",
+    mounts: "30 24 0:27 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n",
+  };
+  expect(controllerFolder("memory", container)).toEqual({ version: 1, folder: "/sys/fs/cgroup/memory/app" });
+  expect(controllerFolder("memory", { membership: "", mounts: "" })).toBeUndefined();
+});
