@@ -2,7 +2,7 @@
 import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Environment, readServeSettings, type ServeFlags, type ServeSettings, type SettingProblem } from "../config/settings.ts";
-import type { RunningHost } from "../host/host.ts";
+import type { ReloadedApp, RunningHost } from "../host/host.ts";
 import { startHost } from "../host/start.ts";
 import { type OpenLog, openLog } from "../telemetry/log.ts";
 import { complain, tellDiagnostics, warn } from "./complaint.ts";
@@ -86,8 +86,10 @@ class Foreground {
   /** The exit code when it did not start. */
   async #start(): Promise<ExitCode | undefined> {
     const { address, port, timing, watch, graceMs } = this.#settings;
-    const outcome = await startHost({ folders: this.#folders, address, port, timing, watch, graceMs, log: this.#log });
     const { err } = this.#terminal;
+    // HUP and --watch are told alike.
+    const onReload = (app: ReloadedApp): void => tellReloaded(err, { apps: [app] }, process.cwd());
+    const outcome = await startHost({ folders: this.#folders, address, port, timing, watch, graceMs, log: this.#log, onReload });
     if (!outcome.ok) return tellStartFailure(err, outcome.failure, this.#settings, process.cwd());
     this.#host = outcome.host;
     tellDiagnostics(err, outcome.warnings, process.cwd());
@@ -140,12 +142,10 @@ class Foreground {
   }
 
   async #reloadOnce(): Promise<void> {
-    const { err } = this.#terminal;
     try {
-      const outcome = await this.#host?.reload();
-      if (outcome !== undefined) tellReloaded(err, outcome, process.cwd());
+      await this.#host?.reload();
     } catch (error) {
-      complain(err, {
+      complain(this.#terminal.err, {
         message: `Cannot reload: ${error instanceof Error ? error.message : String(error)}`,
         hint: "What was served before still is.",
       });
