@@ -51,7 +51,7 @@ function versionOf(source: SourceFile): Version {
     return refused(
       source,
       ["swagger"],
-      `Swagger ${String(swagger)} is not supported, OpenAPI 3.0 and 3.1 are`,
+      `Swagger ${versionText(swagger)} is not supported, OpenAPI 3.0 and 3.1 are`,
       "Convert the document to OpenAPI 3.0: npx swagger2openapi, or editor.swagger.io, Edit, Convert.",
     );
   }
@@ -62,7 +62,7 @@ function versionOf(source: SourceFile): Version {
       'This is not an OpenAPI document: it lacks the key "openapi"',
       'Begin it with "openapi: 3.1.0" or the like.',
     );
-  const version = String(openapi);
+  const version = versionText(openapi);
   const match = /^3\.([01])(?:\.\d+)?(?:-.*)?$/.exec(version);
   if (match) return { ok: true, version, dialect: match[1] === "0" ? "3.0" : "3.1" };
   if (version === "3") return refused(source, ["openapi"], "The OpenAPI version 3 is ambiguous", 'Write it as text: openapi: "3.0.3".');
@@ -70,6 +70,11 @@ function versionOf(source: SourceFile): Version {
     ? 'Most documents of later versions work as "openapi: 3.1.1" once their new keywords are removed.'
     : "Use an OpenAPI 3.0 or 3.1 document.";
   return refused(source, ["openapi"], `OpenAPI ${version} is not supported, 3.0 and 3.1 are`, hint);
+}
+
+/** A version as text: unquoted, YAML reads a number. */
+function versionText(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 }
 
 function refused(source: SourceFile, trail: readonly string[], message: string, hint: string): Version {

@@ -194,7 +194,7 @@ function candidatesOf(parameter: Parameter, readings: readonly Strings[]): Candi
 
 function jsonCandidate(text: Strings | undefined): Candidates {
   try {
-    return { ok: true, values: [JSON.parse(String(text))] };
+    return { ok: true, values: [JSON.parse(typeof text === "string" ? text : "")] };
   } catch (error) {
     return { ok: false, message: `must be JSON: ${error instanceof Error ? error.message : "cannot be parsed"}` };
   }

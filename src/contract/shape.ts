@@ -75,7 +75,10 @@ export class Shape {
     this.#items ??= new Shape(
       this.#documents,
       this.#schemas
-        .flatMap((schema) => [...listOf(schema["prefixItems"]), ...(Array.isArray(schema["items"]) ? schema["items"] : [schema["items"]])])
+        .flatMap((schema) => [
+          ...listOf(schema["prefixItems"]),
+          ...(Array.isArray(schema["items"]) ? listOf(schema["items"]) : [schema["items"]]),
+        ])
         .filter(isRecord),
     );
     return this.#items;

@@ -9,7 +9,7 @@ import ajvDraft04 from "ajv-draft-04";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Documents } from "./documents.ts";
-import { follow, isRecord, pathText, trailThrough, type JsonTrail } from "./json.ts";
+import { follow, isRecord, pathText, textOf, trailThrough, type JsonTrail } from "./json.ts";
 
 /** Problems of structure told of one document, at the most. */
 export const structureProblemsMax = 50;
@@ -73,8 +73,8 @@ function essential(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const telling = errors.filter((error) => !isNoise(error));
   const byPlace = new Map<string, ErrorObject>();
   for (const error of telling) {
-    const detail = error.params["missingProperty"] ?? error.params["additionalProperty"] ?? error.params["unevaluatedProperty"] ?? "";
-    const place = `${error.instancePath} ${keyFaults.has(error.keyword) || error.keyword === "required" ? String(detail) : ""}`;
+    const detail = textOf(error.params["missingProperty"]) ?? extraKeyOf(error) ?? "";
+    const place = `${error.instancePath} ${keyFaults.has(error.keyword) || error.keyword === "required" ? detail : ""}`;
     if (!byPlace.has(place)) byPlace.set(place, error);
   }
   if (byPlace.size === 0) return errors.slice(0, 1);
@@ -87,6 +87,10 @@ function essential(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   );
 }
 
+function extraKeyOf(error: ErrorObject): string | undefined {
+  return textOf(error.params["additionalProperty"]) ?? textOf(error.params["unevaluatedProperty"]);
+}
+
 function isNoise(error: ErrorObject): boolean {
   if (["oneOf", "anyOf", "if", "not", "dependentSchemas", "dependencies"].includes(error.keyword)) return true;
   // The alternative to everything is a Reference Object.
@@ -95,8 +99,8 @@ function isNoise(error: ErrorObject): boolean {
 
 function toDiagnostic(documents: Documents, error: ErrorObject): Diagnostic {
   const trail = trailThrough(documents.root.value, error.instancePath);
-  const extra = error.params["additionalProperty"] ?? error.params["unevaluatedProperty"];
-  const at = typeof extra === "string" ? [...trail, extra] : trail;
+  const extra = extraKeyOf(error);
+  const at = extra !== undefined ? [...trail, extra] : trail;
   const place = documents.place(at);
   return {
     severity: severityOf(error, trail),
@@ -125,9 +129,9 @@ function isPathWithoutSlash(error: ErrorObject): boolean {
 
 function messageOf(documents: Documents, error: ErrorObject, trail: JsonTrail): string {
   const where = trail.length === 0 ? "The document" : shorten(pathText(trail).replace(/^\./, ""));
-  const extra = error.params["additionalProperty"] ?? error.params["unevaluatedProperty"];
+  const extra = extraKeyOf(error);
   if (isPathWithoutSlash(error)) return `Path ${JSON.stringify(extra)} does not begin with "/"`;
-  if (typeof extra === "string") return `${where} has the unknown key ${JSON.stringify(extra)}`;
+  if (extra !== undefined) return `${where} has the unknown key ${JSON.stringify(extra)}`;
   if (error.keyword === "required") return `${where} lacks ${JSON.stringify(error.params["missingProperty"])}`;
   const allowed = Array.isArray(error.params["allowedValues"]) ? ` (${error.params["allowedValues"].slice(0, 20).join(", ")})` : "";
   return `${where} ${error.message ?? "is not as OpenAPI has it"}${allowed}, got ${briefly(follow(documents.root.value, trail))}`;

@@ -194,7 +194,7 @@ function makeAjv(purpose: Purpose, ownProperties: boolean): Ajv {
     code: { regExp },
   };
   const ajv = new Ajv2020(options);
-  ajvFormats.default(ajv);
+  ajvFormats(ajv);
   for (const format of ["int32", "int64"])
     ajv.addFormat(format, { type: "number", validate: (value: number) => fitsFormat(format, value) });
   return ajv;

@@ -105,7 +105,7 @@ const descriptions: Readonly<Record<string, Describe>> = {
   contains: ({ minContains, maxContains }) =>
     maxContains === undefined
       ? `must contain at least ${count(minContains ?? 1, "item")} of the kind asked for`
-      : `must contain between ${String(minContains)} and ${String(maxContains)} items of the kind asked for`,
+      : `must contain between ${show(minContains)} and ${show(maxContains)} items of the kind asked for`,
   unevaluatedItems: ({ len }) => `must have at most ${count(len, "item")}`,
   items: ({ limit }) => `must have at most ${count(limit, "item")}`,
   propertyNames: ({ propertyName }) => `must not have a property named ${show(propertyName)}`,
@@ -131,7 +131,7 @@ export function got(value: unknown): string {
   if (type === "object") return "an object";
   if (type === "null") return "null";
   if (type === "string") return `the string ${show(value)}`;
-  return `${type === "boolean" ? "" : "the number "}${String(value)}`;
+  return `${type === "boolean" ? "" : "the number "}${show(value)}`;
 }
 
 function show(value: unknown): string {
@@ -159,5 +159,5 @@ function count(limit: unknown, one: string, many = `${one}s`): string {
 }
 
 function lengthOf(value: unknown): number {
-  return typeof value === "string" ? [...value.slice(0, 1_000_000)].length : 0;
+  return typeof value === "string" ? Array.from(value.slice(0, 1_000_000)).length : 0;
 }

@@ -2,7 +2,7 @@
  * Makes requests for every operation of a contract: valid ones, and such that differ from a valid one in a single way.
  * They can be given to `readRequest`, or be sent to any server of that contract.
  */
-import { isObject, makeJudge, type Json, type Judge } from "./judge.ts";
+import { isObject, makeJudge, textOr, type Json, type Judge } from "./judge.ts";
 import { mutations, sample, seeded, type Random } from "./sample.ts";
 import { writeForm, writeFormBody, writeHeader, writeMultipart, writePath, writeXml } from "./write.ts";
 
@@ -95,7 +95,7 @@ function parametersOf(judge: Judge, path: string, pathItem: Json, operation: Jso
 
 function given(judge: Judge, one: Json): Given {
   const content = isObject(one["content"]) ? Object.entries(one["content"])[0] : undefined;
-  const style = String(one["style"] ?? (one["in"] === "query" || one["in"] === "cookie" ? "form" : "simple"));
+  const style = textOr(one["style"], one["in"] === "query" || one["in"] === "cookie" ? "form" : "simple");
   const media = content && judge.resolve(content[1]);
   return {
     name: String(one["name"]),
@@ -182,7 +182,7 @@ function isWritable(parameter: Given, value: unknown): boolean {
 
 function isWritableAsText(value: unknown, media: Media): boolean {
   if (/xml/.test(media.type)) return !Array.isArray(value) && writableInXml(value);
-  if (/^text\//.test(media.type)) return typeof value !== "object";
+  if (media.type.startsWith("text/")) return typeof value !== "object";
   if (!/form/.test(media.type)) return true;
   return (
     isObject(value) &&
@@ -273,7 +273,7 @@ function writeBody(judge: Judge, { media, body }: Draft, headers: Record<string,
   if (/json/.test(media.type)) return JSON.stringify(body);
   if (/xml/.test(media.type)) return writeXml(judge, media.schema, body);
   if (media.type === "application/x-www-form-urlencoded" && isObject(body)) return writeFormBody(body, media.encoding);
-  if (!media.type.startsWith("multipart/") || !isObject(body)) return typeof body === "object" ? JSON.stringify(body) : String(body);
+  if (!media.type.startsWith("multipart/") || !isObject(body)) return typeof body === "string" ? body : JSON.stringify(body);
   headers["Content-Type"] = `${media.type}; boundary=${boundary}`;
   return writeMultipart(body, boundary, (name) => isBinary(judge, media.schema, name));
 }

@@ -24,7 +24,7 @@ export function makeJudge(original: Json): Judge {
   const document = tidy(structuredClone(original), is30) as Json;
   const options = { strict: false, validateSchema: false, allErrors: false, logger: false, addUsedSchema: false } as const;
   const ajv = is30 ? new ajvDraft04(options) : new Ajv2020(options);
-  ajvFormats(ajv as never);
+  ajvFormats(ajv);
   ajv.addSchema({ components: document["components"] ?? {}, paths: document["paths"] ?? {} }, "doc");
   const compiled = new Map<unknown, ((value: unknown) => boolean) | undefined>();
   const resolve = (value: unknown): unknown => {
@@ -81,4 +81,9 @@ function tidy(value: unknown, is30: boolean): unknown {
     else delete out["required"];
   }
   return out;
+}
+
+/** A value that should be text, or else what it is by default. */
+export function textOr(value: unknown, otherwise: string): string {
+  return typeof value === "string" ? value : otherwise;
 }

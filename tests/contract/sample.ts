@@ -25,6 +25,10 @@ function between(random: Random, low: number, high: number): number {
   return low + Math.floor(random() * (high - low + 1));
 }
 
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 const levelsMax = 5;
 
 /** A value for a schema, valid as far as that can be had without search. */
@@ -67,8 +71,8 @@ function flatten(judge: Judge, schema: unknown, random: Random, hops = 0): Json 
   let out: Json = { ...own };
   if (isObject(schema) && typeof schema["$ref"] === "string" && Object.keys(schema).length > 1) out = merge(out, { ...schema });
   const parts = [
-    ...(Array.isArray(own["allOf"]) ? own["allOf"] : []),
-    ...["oneOf", "anyOf"].flatMap((key) => (Array.isArray(own[key]) ? [pick(random, own[key])] : [])),
+    ...listOf(own["allOf"]),
+    ...["oneOf", "anyOf"].flatMap((key) => (listOf(own[key]).length > 0 ? [pick(random, listOf(own[key]))] : [])),
   ];
   for (const part of parts) out = merge(out, flatten(judge, part, random, hops + 1));
   return out;
@@ -77,7 +81,8 @@ function flatten(judge: Judge, schema: unknown, random: Random, hops = 0): Json 
 function merge(a: Json, b: Json): Json {
   const out: Json = { ...a, ...b };
   if (isObject(a["properties"]) && isObject(b["properties"])) out["properties"] = { ...a["properties"], ...b["properties"] };
-  if (Array.isArray(a["required"]) && Array.isArray(b["required"])) out["required"] = [...new Set([...a["required"], ...b["required"]])];
+  if (Array.isArray(a["required"]) && Array.isArray(b["required"]))
+    out["required"] = [...new Set([...listOf(a["required"]), ...listOf(b["required"])])];
   for (const key of ["allOf", "oneOf", "anyOf", "$ref"]) delete out[key];
   return out;
 }
@@ -110,7 +115,8 @@ function sampleString(schema: Json, random: Random, letters: string): string {
   const high = Math.max(low, Math.min(numberOf(schema["maxLength"]) ?? low + 8, low + 12));
   let text = "";
   const length = between(random, Math.max(low, Math.min(1, high)), high);
-  while ([...text].length < length) text += pick(random, [...letters]) ?? "a";
+  const choice = Array.from(letters);
+  for (let at = 0; at < length; at++) text += pick(random, choice) ?? "a";
   return text;
 }
 
@@ -131,7 +137,7 @@ function repeat(random: Random, times: string, make: () => string): string {
 
 function sampleAtom(atom: string, random: Random): string {
   if (atom === "\\d") return String(between(random, 0, 9));
-  if (atom === "\\w" || atom === ".") return pick(random, [..."abcxyz019"]) ?? "a";
+  if (atom === "\\w" || atom === ".") return pick(random, Array.from("abcxyz019")) ?? "a";
   if (atom === "\\s") return " ";
   if (atom.startsWith("\\")) return atom.slice(1);
   if (atom.startsWith("(")) return samplePattern(pick(random, atom.slice(1, -1).replace(/^\?:/, "").split("|")) ?? "", random);
@@ -141,7 +147,7 @@ function sampleAtom(atom: string, random: Random): string {
   return (
     pick(
       random,
-      [..."abcdefghijklmnopqrstuvwxyzABCDEFXYZ0123456789-_. "].filter((letter) => matches.test(letter)),
+      Array.from("abcdefghijklmnopqrstuvwxyzABCDEFXYZ0123456789-_. ").filter((letter) => matches.test(letter)),
     ) ?? "a"
   );
 }
@@ -208,7 +214,7 @@ export function mutations(judge: Judge, schema: unknown, value: unknown, random:
       ? []
       : mutations(judge, flat["items"], value[0], random, textOnly, `${trail}[0]`).map((one) => ({
           ...one,
-          value: [one.value, ...value.slice(1)],
+          value: [one.value, ...listOf(value).slice(1)],
         }));
   return [...here, ...arrayMutations(flat, value, trail), ...within];
 }

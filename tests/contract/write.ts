@@ -2,7 +2,7 @@
  * Writes values into requests as OpenAPI's styles and media types have it. Written from the specification, not from the
  * reader that it tests.
  */
-import { isObject, type Json, type Judge } from "./judge.ts";
+import { isObject, textOr, type Json, type Judge } from "./judge.ts";
 
 const encode = encodeURIComponent;
 
@@ -83,7 +83,7 @@ export function writeFormBody(value: Json, encoding: unknown): string {
     .flatMap(([name, one]) => {
       const own = isObject(encoding) && isObject(encoding[name]) ? encoding[name] : {};
       if (isObject(one) && own["style"] === undefined) return [`${encode(name)}=${encode(JSON.stringify(one))}`];
-      return writeForm(name, one, String(own["style"] ?? "form"), own["explode"] !== false);
+      return writeForm(name, one, textOr(own["style"], "form"), own["explode"] !== false);
     })
     .join("&");
 }
@@ -106,7 +106,7 @@ export function writeMultipart(value: Json, boundary: string, isBinary: (name: s
 export function writeXml(judge: Judge, schema: unknown, value: unknown, name = "root"): string {
   const own = judge.resolve(schema);
   const xml = isObject(own) && isObject(own["xml"]) ? own["xml"] : {};
-  return element(judge, own, value, String(xml["name"] ?? name));
+  return element(judge, own, value, textOr(xml["name"], name));
 }
 
 function escaped(value: string): string {
