@@ -60,7 +60,7 @@ requireTool("fish")("fish completes commands, flags and values", async () => {
   const home = mkdtempSync(join(tmpdir(), "urocket-fish-"));
   const offers = (line: string): string[] => {
     const child = Bun.spawnSync(["fish", "--no-config", "-c", `${script}\ncomplete -C '${line}'`], {
-      env: ownEnvironment({ HOME: "/nonexistent" }),
+      env: ownEnvironment({ HOME: home }),
     });
     return child.stdout
       .toString()

@@ -141,6 +141,19 @@ test("a full disk drops lines beyond the bound, and throws nothing", async () =>
   await writer.close(10);
 });
 
+test("lines of low importance leave room for the others", async () => {
+  const path = join(temporaryFolder(), "log");
+  const writer = new LineWriter({ fd: open(path, "a"), waitingBytesMax: 100_000, describeDropped });
+  for (let i = 0; i < 2000; i += 1) writer.append("y".repeat(99), "low");
+  expect(writer.droppedCount).toBe(1250);
+  for (let i = 0; i < 250; i += 1) writer.append("x".repeat(99));
+  expect(writer.droppedCount).toBe(1250);
+  writer.append("x".repeat(99));
+  expect(writer.droppedCount).toBe(1251);
+  await writer.close();
+  expect(readFileSync(path, "utf8")).toEndWith(`${"x".repeat(99)}\ndropped 1251\n`);
+});
+
 test("a reader that is gone ends the writing quietly", async () => {
   const { readFd, writeFd } = pipe();
   const writer = new LineWriter({ fd: writeFd, waitingBytesMax: 1000, flushMs: 1, describeDropped });

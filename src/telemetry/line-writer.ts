@@ -54,10 +54,14 @@ export class LineWriter implements AsyncDisposable {
     return this.#dropped;
   }
 
-  /** Adds a line, which has no line end yet. Never blocks, never throws. */
-  append(line: string): void {
+  /**
+   * Adds a line, which has no line end yet. Never blocks, never throws. A line of low importance is dropped already when
+   * three quarters of the bound are taken, so that a flood of such lines leaves room for the others.
+   */
+  append(line: string, importance: "high" | "low" = "high"): void {
     if (this.#state === "ended") return;
-    if (this.#queuedBytes + this.#openBytes + line.length > this.#waitingBytesMax) {
+    const bytesMax = importance === "low" ? this.#waitingBytesMax * 0.75 : this.#waitingBytesMax;
+    if (this.#queuedBytes + this.#openBytes + line.length > bytesMax) {
       this.#dropped += 1;
       return;
     }

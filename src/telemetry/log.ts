@@ -44,7 +44,8 @@ export function openLog(options: LogOptions): OpenLog {
   });
   return {
     exchange: (receipt) => writer.append(formatter.exchange(receipt)),
-    output: (line) => writer.append(formatter.output(line)),
+    // A program that prints without end must not cost the lines of exchanges.
+    output: (line) => writer.append(formatter.output(line), "low"),
     host: (event) => writer.append(formatter.host(event)),
     close: (limitMs) => writer.close(limitMs),
     [Symbol.asyncDispose]: () => writer.close(),
