@@ -65,7 +65,8 @@ export function transition(state: ExchangeState, event: ExchangeEvent): Exchange
       return alongProgram(state, event, "running");
     case "replying":
       if (event.type === "reply-complete") return event.awaitVerdict ? steps.judging[state.program] : steps.replied[state.program];
-      if (event.type === "reply-aborted") return steps.replied[state.program];
+      // A verdict before the reply's end: so much of it came that it is refused already.
+      if (event.type === "reply-aborted" || event.type === "verdict") return steps.replied[state.program];
       return alongProgram(state, event, "replying");
     case "judging":
       if (event.type === "verdict") return steps.replied[state.program];

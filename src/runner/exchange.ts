@@ -3,15 +3,11 @@
  * its end and to the end of everything it started, and says at last what it used. What may follow what is decided by
  * `exchange-state.ts`; here is what is done about it.
  */
-import { closeSync } from "node:fs";
-import type { Subprocess } from "bun";
 import type { Ticked } from "../core/ticker.ts";
 import type { ProgramSample, ReceiptHead, ReplyHead, RequestHead, ResetHead, ResetReason } from "../link/messages.ts";
-import type { MemorySlot } from "../sandbox/memory-slots.ts";
-import { ownPeakBytes, processFigures, processTree, programTree } from "../sandbox/process-figures.ts";
 import type { EndedHow } from "./ended-exchanges.ts";
 import { type EndCause, endedBy, type ExchangeEvent, type ExchangeState, transition, waiting } from "./exchange-state.ts";
-import { OutputLines } from "./output-lines.ts";
+import { Program, signalProcess } from "./program.ts";
 import {
   argumentBytesMax,
   oversizedArgument,
@@ -25,8 +21,6 @@ import type { ProgramReply } from "./reply-head.ts";
 import type { ReplyRefusal, ReplySource, ReplyTarget } from "./reply-connection.ts";
 import type { RunnerParts } from "./runner-parts.ts";
 import type { Gated } from "./start-gate.ts";
-import { StdinFeed } from "./stdin-feed.ts";
-import type { InputPipe, OutputPipe } from "./stdio-pipes.ts";
 
 /** What an exchange tells the host. A false from `reply` or `replyData`: nothing more before `writable` is called. */
 export interface ExchangeHost {
@@ -48,8 +42,6 @@ const hearOutTurns = 4;
 const hearOutMs = 100;
 /** Programs that run longer than this are sampled. */
 const sampleAfterMs = 1000;
-/** Reading a flood goes on in the same turn for so many reads. */
-const readsPerTurnMax = 4;
 /** A tree that outlives this many rounds of KILL (a process in uninterruptible sleep) is given up. */
 const killRoundsMax = 100;
 /** Without a control group the whole process table is read to find a tree: only every so many ticks. */
@@ -57,20 +49,6 @@ const ticksPerScan = 4;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const nothing = new Uint8Array(0);
-
-interface Output {
-  readonly pipe: OutputPipe;
-  readonly lines: OutputLines;
-  ended: boolean;
-}
-
-interface Running {
-  readonly process: Subprocess;
-  readonly slot: MemorySlot | undefined;
-  readonly outputs: readonly Output[];
-  readonly input: InputPipe | undefined;
-  readonly oomKillsBefore: number;
-}
 
 export class Exchange implements Gated, Ticked, ReplyTarget {
   readonly replyPath: string;
@@ -85,8 +63,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
   #payloadBytes = 0;
   #payloadWhole = false;
   #entered = false;
-  #stdin: StdinFeed | undefined;
-  #running: Running | undefined;
+  #program: Program | undefined;
   #source: ReplySource | undefined;
   #refusedReply: string | undefined;
   #lastUnderWay = false;
@@ -101,7 +78,6 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
   #killRounds = 0;
   #ticks = 0;
   #forced = false;
-  #sampledPeakBytes = 0;
   #sampledCpuMs = 0;
   #sampledAt = 0;
 
@@ -117,7 +93,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
 
   /** A chunk of the request's payload; `last` once, maybe with an empty one. */
   payload(chunk: Uint8Array, last: boolean): void {
-    if (this.#stdin !== undefined) return this.#stdin.write(chunk, last);
+    if (this.#program?.stdin !== undefined) return this.#program.stdin.write(chunk, last);
     if (this.#state.phase !== "waiting") return this.#host.consumed(chunk.byteLength);
     if (chunk.byteLength > 0) this.#payload.push(chunk);
     this.#payloadBytes += chunk.byteLength;
@@ -179,7 +155,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
     this.#ticks++;
     const state = this.#state;
     if (state.phase === "ended") return;
-    if (this.#running !== undefined) this.#readOutputs();
+    this.#program?.readOutputs();
     if (state.phase === "ending") return this.#pursue(nowMs);
     if (Date.now() >= this.#head.deadline + this.#parts.deadlineSlackMs) return this.cancel("deadline");
     if ("program" in state && state.program === "exited" && state.phase === "replied") this.#settle();
@@ -187,25 +163,15 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
 
   /** What it uses now, once it has run for a second. */
   sample(nowMs: number): ProgramSample | undefined {
-    const running = this.#running;
-    if (running === undefined || this.#exitedAt > 0 || nowMs - this.#startedAt < sampleAfterMs) return undefined;
-    const pid = running.process.pid;
-    const main = processFigures(pid);
-    if (main === undefined) return undefined;
-    this.#sampledPeakBytes = Math.max(this.#sampledPeakBytes, main.peakBytes);
-    const tree = running.slot?.processes() ?? processTree([pid]);
-    let { residentBytes, cpuMs } = main;
-    for (const other of tree) {
-      const figures = other === pid ? undefined : processFigures(other);
-      residentBytes += figures?.residentBytes ?? 0;
-      cpuMs += figures?.cpuMs ?? 0;
-    }
-    const since = nowMs - (this.#sampledAt === 0 ? this.#startedAt : this.#sampledAt);
-    const cpuNow = since > 0 ? Math.max(0, cpuMs - this.#sampledCpuMs) / since : 0;
-    this.#sampledAt = nowMs;
-    this.#sampledCpuMs = cpuMs;
     const ageMs = nowMs - this.#startedAt;
-    return { id: this.#head.id, operation: this.#head.operation, pid, ageMs, residentBytes, cpuMs, cpuNow, processes: tree.length };
+    if (this.#program === undefined || this.#exitedAt > 0 || ageMs < sampleAfterMs) return undefined;
+    const use = this.#program.use();
+    if (use === undefined) return undefined;
+    const sinceMs = this.#sampledAt === 0 ? ageMs : nowMs - this.#sampledAt;
+    const cpuNow = sinceMs > 0 ? Math.max(0, use.cpuMs - this.#sampledCpuMs) / sinceMs : 0;
+    this.#sampledAt = nowMs;
+    this.#sampledCpuMs = use.cpuMs;
+    return { id: this.#head.id, operation: this.#head.operation, pid: this.#program.pid, ageMs, ...use, cpuNow };
   }
 
   // --- what the reply socket says
@@ -278,60 +244,28 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
     const oversized = oversizedArgument(argv);
     if (oversized !== undefined) return { reason: "argument-too-large", detail: argumentTooLarge(plan, oversized) };
     try {
-      this.#running = this.#launch(argv, programEnvironment(plan, this.#head, this.replyPath));
+      this.#program = new Program(this.#parts, {
+        plan,
+        argv,
+        environment: programEnvironment(plan, this.#head, this.replyPath),
+        mark: `REQUEST_ID=${this.#head.id}`,
+        logStdout: this.#head.logStdout,
+        onLine: this.#onLine,
+        onConsumed: this.#onConsumed,
+        onExit: this.#onExit,
+      });
     } catch (error) {
       return { reason: "spawn-failed", detail: spawnFailure(plan, error) };
     }
-    for (const chunk of this.#payload.splice(0)) this.#stdin?.write(chunk, false);
-    if (this.#payloadWhole) this.#stdin?.write(nothing, true);
+    const { stdin } = this.#program;
+    for (const chunk of this.#payload.splice(0)) stdin?.write(chunk, false);
+    if (this.#payloadWhole) stdin?.write(nothing, true);
     this.#startedAt = performance.now();
     return undefined;
   }
 
-  /** Everything a program needs is taken here and, when the spawn throws, given back here. */
-  #launch(argv: string[], environment: Record<string, string>): Running {
-    const { pipes, slots } = this.#parts;
-    const slot = slots?.take();
-    const input = this.#plan.spec.channel === "stdin" ? pipes.takeInput() : undefined;
-    const stdin = input === undefined ? undefined : new StdinFeed(input, (bytes) => this.#host.consumed(bytes));
-    const stderr = this.#openOutput("stderr");
-    const stdout = this.#head.logStdout ? this.#openOutput("stdout") : undefined;
-    const outputs = stdout === undefined ? [stderr] : [stderr, stdout];
-    const errorEnd = stderr.pipe.openForProgram();
-    const outputEnd = stdout?.pipe.openForProgram();
-    try {
-      const options = {
-        cwd: this.#plan.spec.wd,
-        env: environment,
-        stdin: stdin?.program ?? "ignore",
-        // A pipe costs as much as a tenth of a program; nobody reads this one.
-        stdout: outputEnd ?? "ignore",
-        stderr: errorEnd,
-        // A session of its own: its whole group can be ended, and a terminal's Ctrl-C is not its business.
-        detached: true,
-        onExit: this.#onExit,
-        ...this.#plan.user,
-      } as const;
-      const process = slot === undefined ? Bun.spawn(argv, options) : slot.spawn((group) => Bun.spawn(argv, { ...options, ...group }));
-      this.#stdin = stdin;
-      return { process, slot, outputs, input, oomKillsBefore: slot?.outOfMemoryKills() ?? 0 };
-    } catch (error) {
-      stdin?.close();
-      for (const output of outputs) pipes.giveOutput(output.pipe, true);
-      if (slot !== undefined) slots?.give(slot);
-      throw error;
-    } finally {
-      stdin?.spawned();
-      closeSync(errorEnd);
-      if (outputEnd !== undefined) closeSync(outputEnd);
-      if (this.#stdin === undefined && input !== undefined) pipes.giveInput(input);
-    }
-  }
-
-  #openOutput(stream: "stdout" | "stderr"): Output {
-    const lines = new OutputLines((line, cut) => this.#host.log(stream, line, cut));
-    return { pipe: this.#parts.pipes.takeOutput(), lines, ended: false };
-  }
+  readonly #onLine = (stream: "stdout" | "stderr", line: Uint8Array, cut: boolean): boolean => this.#host.log(stream, line, cut);
+  readonly #onConsumed = (bytes: number): void => this.#host.consumed(bytes);
 
   #refuseArgument(bytes: number): void {
     this.#host.consumed(this.#payloadBytes);
@@ -375,14 +309,14 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
   readonly #onExit = (): void => {
     this.#exitedAt = performance.now();
     // The spawn itself may be the one that calls: nothing has been set up yet then.
-    if (this.#running === undefined) {
+    if (this.#program === undefined) {
       queueMicrotask(this.#onExit);
       return;
     }
     this.#apply({ type: "exited" });
-    this.#stdin?.close();
+    this.#program.stdin?.close();
     this.#parts.gate.started(this);
-    this.#readOutputs();
+    this.#program.readOutputs();
     switch (this.#state.phase) {
       case "running":
         return this.#hearOut(0);
@@ -408,37 +342,20 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
   }
 
   #silence(): ResetHead {
-    const how = this.#exitWords();
+    const how = this.#program?.exitWords ?? "ended";
     if (this.#refusedReply === undefined)
       return { reason: "no-reply", detail: `The program of ${this.#plan.operation} ${how} without replying` };
     return { reason: "bad-reply", detail: `The program of ${this.#plan.operation} ${how}; its reply was refused: ${this.#refusedReply}` };
   }
 
-  #exitWords(): string {
-    const running = this.#running;
-    if (running === undefined) return "ended";
-    const { exitCode, signalCode } = running.process;
-    if (signalCode === null) return `exited with status ${exitCode ?? "?"}`;
-    const outOfMemory = signalCode === "SIGKILL" && (running.slot?.outOfMemoryKills() ?? 0) > running.oomKillsBefore;
-    return outOfMemory ? "was killed by the kernel, out of memory (SIGKILL)," : `was killed by ${signalCode}`;
-  }
-
   /** The program has exited and nothing more is expected of it: is anything it started still there? */
   #settle(): void {
-    if (this.#living(false).length === 0) this.#finish();
-  }
-
-  #living(thorough: boolean): number[] {
-    const running = this.#running;
-    if (running === undefined) return [];
-    if (running.slot !== undefined) return running.slot.processes();
-    if (thorough) return programTree(running.process.pid, `REQUEST_ID=${this.#head.id}`);
-    return groupLives(running.process.pid) ? [running.process.pid] : [];
+    if (this.#program?.leavesSomething() === false) this.#finish();
   }
 
   #endTree(): void {
     this.#closeSource();
-    const living = this.#living(true);
+    const living = this.#program?.living() ?? [];
     this.#killAt = performance.now() + this.#parts.graceMs;
     if (living.length > 0) this.#signal(living, "SIGTERM");
     else if (this.#exitedAt > 0) this.#finish();
@@ -450,8 +367,8 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
     // Until then its own exit will be heard of.
     if (grace && this.#exitedAt === 0) return;
     const first = nowMs === this.#exitedAt || (!grace && this.#killRounds === 0);
-    if (this.#running?.slot === undefined && !first && this.#ticks % ticksPerScan !== 0) return;
-    const living = this.#living(true);
+    if (this.#program?.isCheapToCheck === false && !first && this.#ticks % ticksPerScan !== 0) return;
+    const living = this.#program?.living() ?? [];
     if (living.length === 0 && this.#exitedAt > 0) return this.#finish();
     if (grace) return;
     this.#signal(living, "SIGKILL");
@@ -460,87 +377,28 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
 
   #signal(pids: readonly number[], signal: "SIGTERM" | "SIGKILL"): void {
     this.#forced ||= pids.length > 0;
-    for (const pid of pids) kill(pid, signal);
+    for (const pid of pids) signalProcess(pid, signal);
   }
-
-  // --- output
-
-  #readOutputs(): void {
-    let flooded = false;
-    for (const output of this.#running?.outputs ?? []) {
-      for (let reads = 0; reads < readsPerTurnMax; reads++) {
-        const found = output.pipe.read((bytes) => output.lines.push(bytes));
-        output.ended = found === "ended";
-        if (found !== "flood") break;
-        flooded ||= reads === readsPerTurnMax - 1;
-      }
-    }
-    // A full pipe would make the program wait for the next tick.
-    if (flooded && !this.#flooding) {
-      this.#flooding = true;
-      setImmediate(this.#readFlood);
-    }
-  }
-
-  #flooding = false;
-  readonly #readFlood = (): void => {
-    this.#flooding = false;
-    if (this.#running !== undefined) this.#readOutputs();
-  };
 
   // --- the end
 
   #finish(): void {
-    const running = this.#running;
-    if (running === undefined) return;
+    const program = this.#program;
+    if (program === undefined) return;
     const last = this.#state;
     this.#apply({ type: "tree-gone" });
-    this.#readRest(running);
-    this.#running = undefined;
-    const receipt = this.#receipt(running, last);
-    this.#release(running);
+    this.#program = undefined;
+    const end = program.release(this.#killRounds > killRoundsMax);
     this.#parts.ticker.remove(this);
     this.#close(this.#replyAt > 0 ? "answered" : last.phase === "ending" ? endedHow(last.cause) : "too-late");
-    this.#host.receipt(receipt);
-    this.#parts.gate.gone(this);
-  }
-
-  /** What is still in the pipes. A process that escaped and goes on writing is not waited for. */
-  #readRest(running: Running): void {
-    for (const output of running.outputs) {
-      for (let reads = 0; !output.ended && reads < readsPerTurnMax; reads++) {
-        const found = output.pipe.read((bytes) => output.lines.push(bytes));
-        output.ended = found === "ended";
-        if (found === "open" && reads > 0) break;
-      }
-      output.lines.end();
-    }
-  }
-
-  #release(running: Running): void {
-    const { pipes, slots } = this.#parts;
-    for (const output of running.outputs) pipes.giveOutput(output.pipe, output.ended);
-    if (running.input !== undefined) pipes.giveInput(running.input);
-    if (running.slot !== undefined) slots?.give(running.slot);
-  }
-
-  #receipt(running: Running, last: ExchangeState): ReceiptHead {
-    const now = performance.now();
-    const { exitCode, signalCode } = running.process;
-    const usage = running.process.resourceUsage();
-    const signal = signalCode === null ? undefined : `${signalCode}`;
-    return {
+    this.#host.receipt({
       ...this.#times(),
       replyMs: round(this.#repliedAt > 0 ? this.#repliedAt - this.#replyAt : 0),
-      totalMs: round(now - this.#receivedAt),
-      cpuUserMs: Number(usage?.cpuTime.user ?? 0) / 1000,
-      cpuSystemMs: Number(usage?.cpuTime.system ?? 0) / 1000,
-      ...this.#memory(running, usage?.maxRSS ?? 0),
-      ...(exitCode === null || signal !== undefined ? {} : { exitCode }),
-      ...(signal === undefined ? {} : { signal }),
-      endedBy: endedBy(last, this.#forced, signal),
-      outputBytesDropped: running.outputs.reduce((sum, output) => sum + output.lines.bytesDropped, 0),
-    };
+      totalMs: round(performance.now() - this.#receivedAt),
+      ...end,
+      endedBy: endedBy(last, this.#forced, end.signal),
+    });
+    this.#parts.gate.gone(this);
   }
 
   #emptyReceipt(by: ReceiptHead["endedBy"]): ReceiptHead {
@@ -555,14 +413,6 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
       spawnMs: round(this.#startedAt - this.#startAt),
       runMs: round(Math.max(0, replyAt - this.#startedAt)),
     };
-  }
-
-  /** The kernel's figure starts at the runner's own high-water mark: above it it is the program's, else only a bound. */
-  #memory(running: Running, kernelBytes: number): Pick<ReceiptHead, "memoryPeakBytes" | "memorySource"> {
-    if (running.slot !== undefined) return { memoryPeakBytes: running.slot.peakBytes(), memorySource: "cgroup" };
-    if (kernelBytes > ownPeakBytes()) return { memoryPeakBytes: kernelBytes, memorySource: "sampled" };
-    if (this.#sampledPeakBytes > 0) return { memoryPeakBytes: this.#sampledPeakBytes, memorySource: "sampled" };
-    return { memoryPeakBytes: kernelBytes, memorySource: "at-most" };
   }
 
   #closeSource(): void {
@@ -608,19 +458,6 @@ function decode(bytes: Uint8Array): string | undefined {
     return text.includes("\0") ? undefined : text;
   } catch {
     return undefined;
-  }
-}
-
-function groupLives(leader: number): boolean {
-  return kill(-leader, 0);
-}
-
-function kill(pid: number, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch (error) {
-    // It is there, but belongs to somebody else: only ESRCH means gone.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }
 

@@ -160,6 +160,14 @@ export class ReplyConnection implements ReplySource {
 
   judged(status: number, reasons: Uint8Array): void {
     const body = Buffer.from(reasons.buffer, reasons.byteOffset, reasons.byteLength).toString("latin1");
+    if (this.#doing.at === "taking") {
+      // Refused before it was whole. The rest is read and dropped: a program that still writes would not see the answer.
+      this.#closes = true;
+      this.#blocked = false;
+      this.#doing = { at: "discarding", left: discardBytesMax };
+      this.#write(responseText(status, "application/problem+json", body, true));
+      return this.#pump();
+    }
     this.#answered(responseText(status, "application/problem+json", body, this.#closes));
   }
 

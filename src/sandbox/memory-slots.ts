@@ -238,8 +238,9 @@ export class MemorySlots {
     }
   }
 
-  /** Gives back a slot in which nothing runs. One that cannot be cleared is not used again. */
-  give(slot: MemorySlot): void {
+  /** Gives back a slot. One that cannot be cleared, or in which something still runs, is not used again. */
+  give(slot: MemorySlot, inUse: boolean): void {
+    if (inUse) return slot.close();
     try {
       slot.clear();
       this.#free.push(slot);
