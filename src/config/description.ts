@@ -248,7 +248,7 @@ export const serviceFile = fields(
       default: "least-requests",
     },
     paths: {
-      shape: table(pathItem, { expected: "a mapping of paths to their verbs", keyPattern: "^[^?#\\s]*$" }),
+      shape: table(pathItem, { expected: "a mapping of paths to their verbs", keyPattern: "^\\S*$" }),
       description: "Operations by path (with {parameters}, as in the contract) and verb.",
       examples: [{ "/pets": { get: { inject: { cmd: "php list.php" } } } }],
     },

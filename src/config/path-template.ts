@@ -7,8 +7,12 @@ export type CheckedTemplate =
   | { readonly ok: true; readonly path: string; readonly parameters: readonly string[] }
   | { readonly ok: false; readonly message: string };
 
-/** What a path segment may hold beside parameters: RFC 3986 pchar, percent-encoding included. */
-const literal = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*$/;
+/**
+ * What a path may hold beside parameters: anything that can be meant, since documents write paths in many ways. Requests are
+ * compared decoded, so "/café" is "/caf%C3%A9".
+ */
+// oxlint-disable-next-line no-control-regex -- control characters are what it is about
+const literal = /^(?:[^\u0000-\u0020\u007f%]|%[0-9A-Fa-f]{2})*$/;
 
 /** Checks a template as a person wrote it and gives it a leading slash. The message continues a sentence that names the path. */
 export function checkTemplate(written: string): CheckedTemplate {
@@ -22,8 +26,16 @@ export function checkTemplate(written: string): CheckedTemplate {
     const problem = readSegment(segment, parameters);
     if (problem !== undefined) return refuse(problem);
   }
-  const twice = parameters.find((name, position) => parameters.indexOf(name) !== position);
-  return twice === undefined ? { ok: true, path, parameters } : refuse(`has the parameter {${twice}} twice`);
+  return { ok: true, path, parameters };
+}
+
+/**
+ * The part of a template that a request's path can be compared with. Documents tell variants of one path apart by what
+ * requests do not carry in it: "/search?type=user", "/cookies#exploded".
+ */
+export function requestPath(path: string): string {
+  const end = path.search(/[?#]/);
+  return end < 0 ? path : path.slice(0, end);
 }
 
 /** The template without its parameters' names: the same for templates that match the same paths. */
@@ -46,7 +58,6 @@ function readSegment(segment: string, parameters: string[]): string | undefined 
       return name === "" ? "has a parameter without a name: {}" : `has a parameter whose name cannot be ${JSON.stringify(name)}`;
     parameters.push(name);
     rest = rest.slice(close + 1);
-    if (rest.startsWith("{")) return "has two parameters with nothing between them";
   }
   return undefined;
 }

@@ -62,7 +62,7 @@ describe("at the top of a service file", () => {
     ],
     ["openapi: ' '", "error 2:10 An empty text stands where a file is wanted"],
     ["base: /v/{x}", 'error 2:7 The base "/v/{x}" has a parameter | Parameters belong into the paths'],
-    ["base: /v?", 'error 2:7 The base "/v?" has "?", which must be percent-encoded in a path'],
+    ["base: /v?", 'error 2:7 The base "/v?" has a query or a fragment | Only the path of a request is compared'],
     ["hosts: pets.example.com", 'error 2:8 "hosts" must be a list of host names, found the text "pets.example.com"'],
     ["hosts: [1]", 'error 2:9 "hosts[0]" must be a host name such as "pets.example.com", found the number 1'],
     ["hosts: ['a:80']", 'error 2:9 The host "a:80" has a port | Write "a"; the port is a setting of `urocket serve`'],

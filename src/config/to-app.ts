@@ -13,7 +13,7 @@ import { normalHost } from "./host-names.ts";
 import { findExecutable, foldersOf, kindOf, userExists } from "./machine.ts";
 import type { Standing } from "./machine.ts";
 import { outtakeDefault, replyPathOf } from "./outtake.ts";
-import { checkTemplate, templateShape } from "./path-template.ts";
+import { checkTemplate, requestPath, templateShape } from "./path-template.ts";
 import type { Reading } from "./reading.ts";
 import { quoted } from "./value.ts";
 import type { Spot } from "./value.ts";
@@ -110,6 +110,8 @@ function baseOf(read: ReadServiceFile, { reading }: Context): string {
   const written = read.base.value;
   const checked = checkTemplate(written.replace(/\/$/, ""));
   if (!checked.ok) reading.error(read.base.at, `The base ${quoted(written)} ${checked.message}`);
+  else if (requestPath(checked.path) !== checked.path)
+    reading.error(read.base.at, `The base ${quoted(written)} has a query or a fragment`, "Only the path of a request is compared");
   else if (checked.parameters.length > 0)
     reading.error(read.base.at, `The base ${quoted(written)} has a parameter`, "Parameters belong into the paths");
   else return checked.path === "/" ? "" : checked.path;

@@ -1,6 +1,6 @@
 /** Which operation of the service file is which of the contract, and what is doubtful about those that are in one only. */
 import type { App, AppOperation } from "../config/app.ts";
-import { templateShape } from "../config/path-template.ts";
+import { requestPath, templateShape } from "../config/path-template.ts";
 import type { Contract, ContractOperation } from "../contract/contract.ts";
 import type { Diagnostic, Place } from "../core/diagnostic.ts";
 import { nearest } from "../core/suggest.ts";
@@ -46,7 +46,7 @@ export function joinContract(app: App, contract: Contract): Joined {
   const doubts = app.operations
     .filter((handler) => !byShape.has(shapeOf(handler)))
     .flatMap((handler, position) => tellMissing(handler, contract, position < hintsMax ? nearContract(handler, contract) : undefined));
-  return { operations: [...handled, ...unhandled], diagnostics: [...doubts, ...tellUnhandled(unhandled, app)] };
+  return { operations: [...handled, ...unhandled], diagnostics: [...doubts, ...tellUnreached(handled), ...tellUnhandled(unhandled, app)] };
 }
 
 function joined(handler: AppOperation, contract: ContractOperation | undefined): JoinedOperation {
@@ -66,6 +66,22 @@ function withoutHandler(handled: readonly JoinedOperation[], contract: Contract)
       method: operation.method,
       contract: operation,
     }));
+}
+
+/** Requests carry no fragment, and their query is no part of the path: such variants of one path cannot be told apart. */
+function tellUnreached(handled: readonly JoinedOperation[]): readonly Diagnostic[] {
+  const reached = new Map<string, JoinedOperation>();
+  const told: Diagnostic[] = [];
+  for (const operation of handled) {
+    const shape = shapeOf({ method: operation.method, path: requestPath(operation.path) });
+    const first = reached.get(shape);
+    if (first === undefined) reached.set(shape, operation);
+    else if (operation.handler !== undefined) {
+      const message = `${operation.key} is never reached: its requests are those of ${first.key}`;
+      told.push({ severity: "warning", place: operation.handler.place, message, hint: "Give one of them a path of its own" });
+    }
+  }
+  return told;
 }
 
 /** How many operations without a handler the one warning about them names. */

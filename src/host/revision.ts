@@ -1,6 +1,7 @@
 /** One version of an app, being served: its instances, its limits, its routes. Replaced whole when the app changes. */
 import { cpus } from "node:os";
 import { readFile } from "node:fs/promises";
+import { requestPath, templateShape } from "../config/path-template.ts";
 import { programEnvironment } from "../config/surroundings.ts";
 import { Admission } from "../gateway/admission.ts";
 import { type ServedApp, type ServedOperation, Traffic } from "../gateway/operation.ts";
@@ -84,17 +85,24 @@ function programsOf(loaded: ReadyApp): Record<string, ProgramSpec> {
   return programs;
 }
 
-function routesOf({ app, operations }: ReadyApp, served: ServedApp): RouteEntry<ServedOperation>[] {
-  return operations.map(({ key, path, method, handler, contract }) => ({
-    hosts: app.hosts,
-    path: app.base + path,
-    method,
-    operation: {
+/**
+ * The routes of an app, its operations bound to what serves them. Where several differ only in what requests do not carry
+ * (a fragment), the first is the one that is reached.
+ */
+export function routesOf({ app, operations }: ReadyApp, served: ServedApp): RouteEntry<ServedOperation>[] {
+  const routes = new Map<string, RouteEntry<ServedOperation>>();
+  for (const { key, path, method, handler, contract } of operations) {
+    const template = app.base + requestPath(path);
+    const shape = `${method} ${templateShape(template)}`;
+    if (routes.has(shape)) continue;
+    const operation: ServedOperation = {
       app: served,
       key,
-      parameterNames: [...path.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] ?? ""),
+      parameterNames: [...template.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] ?? ""),
       ...(handler === undefined ? {} : { handler }),
       ...(contract === undefined ? {} : { contract }),
-    },
-  }));
+    };
+    routes.set(shape, { hosts: app.hosts, path: template, method, operation });
+  }
+  return [...routes.values()];
 }
