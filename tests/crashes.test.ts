@@ -4,7 +4,7 @@ import { answerModule } from "./answering.ts";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
 import { gone } from "./process-tree.ts";
-import { type Serving, serve } from "./serving.ts";
+import { type Serving, serve, startRequest } from "./serving.ts";
 
 const slowApp = (name: string): AppFolder =>
   appOf({
@@ -47,8 +47,8 @@ describe("a runner that is killed", () => {
     using struck = slowApp("struck");
     using spared = slowApp("spared");
     await using host = await serve(struck.folder, { folders: [spared.folder] });
-    const lost = fetch(`${host.url}/struck/slow`);
-    const kept = fetch(`${host.url}/spared/slow`);
+    const lost = startRequest(host, "/struck/slow");
+    const kept = startRequest(host, "/spared/slow");
     const program = await numberIn(struck, "pid");
     await numberIn(spared, "pid");
     await killRunner(host, await numberIn(struck, "parent"));

@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { answerModule } from "./answering.ts";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
-import { serve } from "./serving.ts";
+import { serve, startRequest } from "./serving.ts";
 
 const slowApp = (scale: string): AppFolder =>
   appOf({
@@ -55,7 +55,7 @@ describe("overload", () => {
   test("no queue: whatever finds no place is refused", async () => {
     using app = slowApp("{ concurrency: 1, queue: 0 }");
     await using host = await serve(app.folder);
-    const first = fetch(`${host.url}/slow/first`);
+    const first = startRequest(host, "/slow/first");
     await eventually("it runs", () => startedIn(app).length === 1);
     expect((await fetch(`${host.url}/slow/second`)).status).toBe(503);
     app.write("go", "");
@@ -69,7 +69,7 @@ describe("overload", () => {
     const brief = "  /brief:\n    get:\n      inject: { cmd: bun slow.ts, timeout: 300ms }\n";
     app.write("urocket-service.yaml", app.read("urocket-service.yaml") + brief);
     await using host = await serve(app.folder);
-    const first = fetch(`${host.url}/slow/first`);
+    const first = startRequest(host, "/slow/first");
     await eventually("it runs", () => startedIn(app).length === 1);
     const second = await fetch(`${host.url}/brief`);
     expect(second.status).toBe(504);
@@ -82,7 +82,7 @@ describe("overload", () => {
   test("a client that leaves the queue gives its place in it up", async () => {
     using app = slowApp("{ concurrency: 1, queue: 1 }");
     await using host = await serve(app.folder);
-    const first = fetch(`${host.url}/slow/first`);
+    const first = startRequest(host, "/slow/first");
     await eventually("it runs", () => startedIn(app).length === 1);
     const leaving = new AbortController();
     const left = fetch(`${host.url}/slow/left`, { signal: leaving.signal, headers: { "x-request-id": "left-the-queue" } }).catch(
@@ -98,7 +98,7 @@ describe("overload", () => {
     leaving.abort();
     expect(await left).toBe("left");
     expect(await host.exchange("left-the-queue")).toMatchObject({ status: 499 });
-    const second = fetch(`${host.url}/slow/second`);
+    const second = startRequest(host, "/slow/second");
     app.write("go", "");
     expect((await first).status).toBe(200);
     expect((await second).status).toBe(200);

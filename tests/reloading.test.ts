@@ -4,7 +4,7 @@ import { renameSync } from "node:fs";
 import { answerModule } from "./answering.ts";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
-import { type Serving, serve } from "./serving.ts";
+import { type Serving, serve, startRequest } from "./serving.ts";
 
 const serviceFile = (greeting: string, more = ""): string => `
 name: changing
@@ -122,7 +122,7 @@ describe("HUP", () => {
   test("an exchange that is open finishes by the configuration that it began with", async () => {
     using app = changingApp();
     await using host = await serve(app.folder);
-    const slow = fetch(`${host.url}/slow`);
+    const slow = startRequest(host, "/slow");
     await eventually("its program runs", async () => await Bun.file(app.path("started")).exists());
     app.write("urocket-service.yaml", serviceFile("good day").replace(/ {2}\/slow:\n.*\n/, ""));
     host.signal("SIGHUP");

@@ -74,6 +74,13 @@ export async function serveInVain(folder: string, options: ServeOptions = {}): P
   }
 }
 
+/** A request that is awaited later: its failure is seen then, and not as one that nobody handled. */
+export function startRequest(host: Serving, path: string): Promise<Response> {
+  const request = fetch(host.url + path);
+  request.catch(() => undefined);
+  return request;
+}
+
 interface Started {
   readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   readonly marks: readonly string[];
@@ -82,6 +89,10 @@ interface Started {
   /** Both outputs were read to their end. */
   readonly read: Promise<unknown>;
 }
+
+/** Hosts that run. A test that bun gives up, at a rejection that nobody handled, never comes to disposing of its own. */
+const running = new Set<Bun.Subprocess>();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
 function start(folder: string, { flags = [], env = {}, folders = [] }: ServeOptions): Started {
   const mark = `urocket-mark-${randomUUID()}`;
@@ -93,6 +104,8 @@ function start(folder: string, { flags = [], env = {}, folders = [] }: ServeOpti
     stdout: "pipe",
     stderr: "pipe",
   });
+  running.add(child);
+  void child.exited.then(() => running.delete(child));
   const log: LogLine[] = [];
   let stderr = "";
   const read = Promise.all([

@@ -165,6 +165,19 @@ describe("a reply", () => {
     );
   });
 
+  test("that is refused before it is whole is read to its end, and not taken for a request of its own", async () => {
+    const { path, add } = await serve();
+    const target = add("/uri/a");
+    const client = await dial(path);
+    client.send("POST /uri/a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n12345");
+    await target.began.promise;
+    target.source?.judged(422, Buffer.from('{"why":1}'));
+    expect(await client.until('{"why":1}')).toContain("422 Unprocessable Content");
+    client.send("67890");
+    expect(await client.closed).toEndWith('{"why":1}');
+    expect(target).toMatchObject({ body: "12345", aborted: false });
+  });
+
   test("that asks first is told to go on", async () => {
     const { path, add } = await serve();
     const target = add("/uri/a");
