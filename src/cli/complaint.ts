@@ -31,11 +31,11 @@ export function nameFilesFrom(folder: string, diagnostic: Diagnostic): Diagnosti
   return file === undefined ? diagnostic : { ...diagnostic, file: nameFrom(folder, file) };
 }
 
-/** A path as seen from a folder, where that is the shorter name: "petstore/openapi.yaml", but not "../../../etc/x". */
+/** A path as seen from a folder that it is in: "petstore/openapi.yaml"; any other path as it is. */
 export function nameFrom(folder: string, path: string): string {
   const name = relative(folder, path);
   if (name === "") return ".";
-  return name.startsWith("../../") ? path : name;
+  return name === ".." || name.startsWith("../") ? path : name;
 }
 
 /** Colours the word that says how bad it is, on the first line only: the lines below are the file's own text. */
