@@ -2,12 +2,14 @@
  * Where a host keeps what lives only while it runs: links and reply sockets of its instances. The folder says whose it
  * is, so that the next host knows what a killed one left and removes it, and never a living one's.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { processStart } from "../sandbox/process-figures.ts";
 
 const ownerFile = "host.json";
 const prefix = "serve-";
+/** Programs that run as another user pass through to their own reply socket; nobody else sees what is there. */
+export const passable = 0o711;
 /** `sun_path` of unix(7) is 108 bytes with its end; what comes below the run folder takes at most this much of it. */
 const pathBytesMax = 107 - "/a9999/00000000-0000-0000-0000-000000000000/reply-4294967295.sock".length;
 
@@ -29,10 +31,12 @@ export function openRunFolder(candidates: readonly string[]): string {
       continue;
     }
     try {
-      mkdirSync(base, { recursive: true, mode: 0o700 });
+      mkdirSync(base, { recursive: true, mode: passable });
+      if (statSync(base).uid === process.getuid?.()) chmodSync(base, passable);
       removeAbandoned(base);
       rmSync(folder, { recursive: true, force: true });
-      mkdirSync(folder, { mode: 0o700 });
+      mkdirSync(folder, { mode: passable });
+      chmodSync(folder, passable);
       const owner: Owner = { pid: process.pid, startTicks: processStart(process.pid) ?? 0 };
       writeFileSync(join(folder, ownerFile), JSON.stringify(owner));
       return folder;

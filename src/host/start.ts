@@ -2,7 +2,7 @@
  * The composition root of `urocket serve`: loads the apps, starts their instances, opens the front, and stops all of it in
  * the opposite order. What it starts it ends, also when a later step fails.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runtimeFolders } from "../config/surroundings.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
@@ -17,7 +17,7 @@ import { sweepGroups } from "../sandbox/instance-groups.ts";
 import type { HostSettings, ReloadedApp, ReloadOutcome, RunningHost, ServedApp, StartFailure, StartOutcome } from "./host.ts";
 import { loadApp } from "./load-app.ts";
 import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision.ts";
-import { openRunFolder } from "./run-folder.ts";
+import { passable, openRunFolder } from "./run-folder.ts";
 import { FileWatch } from "./watch.ts";
 
 /** Starts a host. A failure leaves nothing behind. */
@@ -186,7 +186,8 @@ class Host implements RunningHost {
 
   #makeRevision(loaded: ReadyApp, replaces?: Revision): Revision {
     const folder = join(this.#runFolder ?? "", `a${this.#revisions++}`);
-    mkdirSync(folder, { mode: 0o700 });
+    mkdirSync(folder, { mode: passable });
+    chmodSync(folder, passable);
     const { log } = this.#settings;
     const events: PoolEvents = {
       sample: (instance, sample) => this.#samples.set(instance, sample.programs),

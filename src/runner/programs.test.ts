@@ -1,6 +1,7 @@
 /** What programs do, and what becomes of it: real programs, pipes and sockets, a host that only listens. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
+import { ownPeakBytes } from "../sandbox/process-figures.ts";
 import { argumentBytesMax } from "./program-plan.ts";
 import { HeardExchange, RunnerTrial } from "./runner-trial.ts";
 
@@ -359,6 +360,32 @@ describe("the end", () => {
     await own.runner.endAll();
     expect(first.receiptHead).toMatchObject({ endedBy: "shutdown", signal: "SIGTERM" });
     expect(own.runner.exchangesOpen).toBe(0);
+  });
+});
+
+describe("figures", () => {
+  test("of a program that runs for a second are those of its whole tree", async () => {
+    const heard = trial.send("hang");
+    await line(heard, "started");
+    expect(heard.exchange?.sample(performance.now() + 500)).toBeUndefined();
+    const sample = heard.exchange?.sample(performance.now() + 2000);
+    expect(sample).toMatchObject({ id: heard.id, operation: "hang" });
+    expect(sample?.processes).toBeGreaterThanOrEqual(4);
+    expect(sample?.residentBytes).toBeGreaterThan(0);
+    heard.exchange?.cancel("client-left");
+    expect((await heard.over.promise).endedBy).toBe("client-left");
+  });
+
+  test("of memory without a control group are a bound, or the program's own where it took more than the runner", async () => {
+    const program = { argv: ["sh", "-c", "x=$(head -c $0 /dev/zero | tr '\\0' x); true", "{{jsonpayload}}"], channel: "cmdline" } as const;
+    await using own = await RunnerTrial.open({ slots: false, programs: { take: program } });
+    const small = own.send("take", {}, "10");
+    expect(await small.over.promise).toMatchObject({ memorySource: "at-most" });
+    const bytes = 1.2 * ownPeakBytes();
+    const large = own.send("take", {}, `${Math.round(bytes)}`);
+    const receipt = await large.over.promise;
+    expect(receipt.memorySource).toBe("sampled");
+    expect(receipt.memoryPeakBytes).toBeGreaterThan(bytes);
   });
 });
 
