@@ -3,6 +3,7 @@
  * that the request holds (its place, its memory, its entry at the ticker, the instance's work) and gives all of it back
  * whichever way it ends: reply, refusal, deadline, client gone.
  */
+import type { Violation } from "../contract/contract.ts";
 import type { Ticked, Ticker } from "../core/ticker.ts";
 import type { Log, ProgramReceipt, Receipt } from "../telemetry/receipt.ts";
 import { serverTiming } from "../telemetry/server-timing.ts";
@@ -12,7 +13,7 @@ import type { DispatchReply, DispatchSink, FailureReason, OpenExchange } from ".
 import { doing, type ExchangeEvent, type ExchangeState, transition } from "./exchange-state.ts";
 import type { FrontConnection } from "./http-front.ts";
 import type { HandledOperation } from "./operation.ts";
-import { payloadOf } from "./payload.ts";
+import { type Payload, payloadOf } from "./payload.ts";
 import { type Problem, type ProblemKind, problemBody, problemMediaType, problemStatus } from "./problem.ts";
 import { isBodyless, replyHeaders } from "./reply-headers.ts";
 import { ReplyStream } from "./reply-stream.ts";
@@ -34,6 +35,8 @@ export interface IncomingRequest {
   readonly target: RequestTarget;
   /** X-Request-Id of the response. */
   readonly requestId: string;
+  /** REQUEST_ID: names the exchange on the reply socket, so it is never the client's to choose. Else the same as `requestId`. */
+  readonly exchangeId: string;
   readonly client: string | undefined;
   /** `performance.now()` */
   readonly receivedAt: number;
@@ -50,9 +53,6 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   readonly #values: readonly string[];
   readonly #over: (exchange: Exchange) => void;
   readonly #response = Promise.withResolvers<Response>();
-  /** REQUEST_ID: names the exchange on the reply socket, so it is never the client's to choose. */
-  readonly #id = crypto.randomUUID();
-
   #state: ExchangeState = "received";
   #verdict: Verdict = { status: 0 };
   /** Kept open past the connection's idle timeout, and watching for the client to leave: since the first tick. */
@@ -93,7 +93,7 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   run(): Promise<Response> {
     this.#context.ticker.add(this);
     if (this.#operation.app.admission.full) this.#refuseQueueFull();
-    else if (announcesBody(this.#incoming.request.headers)) void this.#receive();
+    else if (announcesBody(this.#incoming.request.headers)) this.#receive().catch((error: unknown) => this.#fail(error));
     else this.#prepare(undefined);
     return this.#response.promise;
   }
@@ -117,13 +117,13 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
 
   #prepare(body: Uint8Array | undefined): void {
     const { target, request } = this.#incoming;
-    const payload = payloadOf({
-      operation: this.#operation,
-      headers: request.headers,
-      pathParameters: this.#rawParameters(),
-      query: target.query,
-      body,
-    });
+    const pathParameters = this.#rawParameters();
+    let payload: Payload;
+    try {
+      payload = payloadOf({ operation: this.#operation, headers: request.headers, pathParameters, query: target.query, body });
+    } catch (error) {
+      return this.#fail(error);
+    }
     if (!payload.ok) return this.#refuse(payload.problem);
     this.#payload = payload.bytes;
     this.#appliedAt = performance.now();
@@ -165,7 +165,7 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     const open = app.dispatch.open(
       {
         operation: key,
-        id: this.#id,
+        id: this.#incoming.exchangeId,
         method: request.method,
         path: target.path,
         query: target.query,
@@ -217,7 +217,7 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     const { app, key } = this.#operation;
     this.#context.log.output({
       requestId: this.#incoming.requestId,
-      exchangeId: this.#id,
+      exchangeId: this.#incoming.exchangeId,
       app: app.name,
       operation: key,
       stream,
@@ -262,12 +262,17 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     const made = replyHeaders(reply, this.#replyMediaType(reply.status), body.byteLength > 0);
     if (!made.ok) return this.#refuseReply({ kind: "bad-reply", detail: made.detail });
     const contentType = made.headers.get("content-type");
-    const errors = contract.checkReply({
-      status: reply.status,
-      headers: made.headers,
-      body,
-      ...(contentType === null ? {} : { contentType }),
-    });
+    let errors: readonly Violation[];
+    try {
+      errors = contract.checkReply({
+        status: reply.status,
+        headers: made.headers,
+        body,
+        ...(contentType === null ? {} : { contentType }),
+      });
+    } catch (error) {
+      return this.#fail(error);
+    }
     if (errors.length > 0) {
       return this.#refuseReply({
         kind: "invalid-reply",
@@ -360,6 +365,18 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     else this.#respond(problemResponse(problem, this.#mark(new Headers()), this.#incoming.requestId));
   }
 
+  /** A defect of the host, or a schema that cannot be compiled: it costs this exchange and nothing else. */
+  #fail(error: unknown): void {
+    const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#context.log.host({
+      level: "error",
+      event: "exchange-failure",
+      message: `${this.#operation.key} failed in the gateway: ${words}`,
+    });
+    this.#refuse({ kind: "host-failure", detail: "The host failed on this request; its log says how" });
+    this.#open?.reset("shutdown");
+  }
+
   #clientLeft(): void {
     if (!this.#finish({ status: 499, detail: "The client left" })) return;
     this.#stream?.breakOff();
@@ -438,7 +455,7 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     const { status, error, detail } = this.#verdict;
     return {
       requestId,
-      exchangeId: this.#id,
+      exchangeId: this.#incoming.exchangeId,
       app: app.name,
       operation: key,
       ...(contract?.operationId === undefined ? {} : { operationId: contract.operationId }),

@@ -393,6 +393,36 @@ describe("a gateway", () => {
     expect(it.handed).toEqual([]);
   });
 
+  test("answers 500 when the contract itself fails, and goes on with the next request", async () => {
+    const broken = (): never => {
+      throw new Error("a schema that cannot be compiled");
+    };
+    const contract: Partial<ContractOperation> = {
+      canProduce: () => true,
+      readRequest: broken,
+      replyMediaType: () => undefined,
+      checkReply: broken,
+    };
+    const it = bed().serve("POST", "/x", {}, contract);
+    for (const body of ["a body", ""]) {
+      const response = await fetch(`${it.front.url}/x`, { method: "POST", body });
+      expect([response.status, response.headers.get("x-urocket-error")]).toEqual([500, "host-failure"]);
+      expect(await response.text()).not.toContain("compiled");
+    }
+    it.serve(
+      "GET",
+      "/x",
+      { validateOut: true, validateIn: false },
+      { ...contract, readRequest: () => ({ ok: true, parameters: {}, bodyForm: "none" }) },
+    );
+    const response = fetch(`${it.front.url}/x`);
+    const handed = await it.reached(0);
+    handed.sink.reply(reply, bytes("text"), true);
+    expect((await response).status).toBe(500);
+    expect(handed.resets).toEqual(["shutdown"]);
+    expect([it.receipts.length, it.gateway.exchangesOpen, it.app.admission.running]).toEqual([3, 0, 0]);
+  });
+
   test("drains: refuses what is new, waits for what is open, ends what is left when told to", async () => {
     const it = bed().serve("GET", "/x");
     const open = fetch(`${it.front.url}/x`);

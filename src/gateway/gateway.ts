@@ -44,11 +44,13 @@ export class Gateway {
     const receivedAt = performance.now();
     const target = readTarget(request.url, request.headers.get("host"));
     const brought = request.headers.get("x-request-id");
-    const requestId = brought !== null && saneRequestId.test(brought) ? brought : crypto.randomUUID();
+    const exchangeId = crypto.randomUUID();
+    const requestId = brought !== null && saneRequestId.test(brought) ? brought : exchangeId;
     const incoming: IncomingRequest = {
       request,
       connection,
       requestId,
+      exchangeId,
       receivedAt,
       client: connection.clientAddress(request),
       target: target ?? { host: undefined, path: "/", query: "" },
@@ -157,6 +159,7 @@ export class Gateway {
     const { requestId, request, target, client, receivedAt } = incoming;
     this.#context.log.exchange({
       requestId,
+      // No program was given one.
       exchangeId: requestId,
       method: request.method,
       path: target.path,
