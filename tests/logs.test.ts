@@ -70,6 +70,8 @@ describe("logs", () => {
     });
     expect(line["time"]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(line["totalMs"]).toBeNumber();
+    // Told only where the client brought its own id.
+    expect(line["exchangeId"]).toBeUndefined();
     expect(host.log.filter((other) => other["type"] === "exchange" && other["requestId"] === requestId)).toHaveLength(1);
     expect(JSON.stringify(host.log)).not.toContain("hush");
   });
