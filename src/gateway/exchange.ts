@@ -4,6 +4,7 @@
  * whichever way it ends: reply, refusal, deadline, client gone.
  */
 import type { Violation } from "../contract/contract.ts";
+import { emptyRecord } from "../core/record.ts";
 import type { Ticked, Ticker } from "../core/ticker.ts";
 import type { Log, ProgramReceipt, Receipt } from "../telemetry/receipt.ts";
 import { serverTiming } from "../telemetry/server-timing.ts";
@@ -139,7 +140,7 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   }
 
   #rawParameters(): Record<string, string> {
-    const parameters: Record<string, string> = Object.create(null);
+    const parameters: Record<string, string> = emptyRecord();
     this.#operation.parameterNames.forEach((name, index) => (parameters[name] = this.#values[index] ?? ""));
     return parameters;
   }

@@ -205,7 +205,8 @@ describe("a gateway", () => {
       handed.sink.ended(receipt);
       const id = (await response).headers.get("x-request-id");
       if (brought === "same") expect(id).toBe("same");
-      else expect(id).toMatch(/^[0-9a-f-]{36}$/);
+      else expect(id).toBe(handed.request.id);
+      expect(handed.request.id).toMatch(/^[0-9a-f-]{36}$/);
     }
     expect(new Set(it.handed.map((one) => one.request.id)).size).toBe(4);
   });

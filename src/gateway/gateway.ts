@@ -10,7 +10,7 @@ import type { FrontConnection } from "./http-front.ts";
 import { isHandled, type ServedOperation } from "./operation.ts";
 import { type Problem, problemStatus } from "./problem.ts";
 import { announcesBody } from "./request-body.ts";
-import { readTarget, type RequestTarget } from "./request-target.ts";
+import { readTarget } from "./request-target.ts";
 import { type RouteMatch, Router } from "./router.ts";
 
 export interface GatewayOptions {

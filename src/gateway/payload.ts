@@ -3,6 +3,7 @@
  * body came in), untouched bytes for `raw`, and an object of the parameters where there is no body.
  */
 import type { ReadRequest } from "../contract/contract.ts";
+import { emptyRecord } from "../core/record.ts";
 import type { Problem } from "./problem.ts";
 import type { ServedOperation } from "./operation.ts";
 
@@ -86,7 +87,7 @@ function uncontracted(source: PayloadSource): Payload {
 
 /** Without a contract names come from anywhere: an object without a prototype keeps `__proto__` a name like any other. */
 function textParameters({ pathParameters, query }: PayloadSource): Record<string, string | string[]> {
-  const parameters: Record<string, string | string[]> = Object.create(null);
+  const parameters: Record<string, string | string[]> = emptyRecord();
   addFields(parameters, new URLSearchParams(query));
   for (const [name, value] of Object.entries(pathParameters)) parameters[name] = decodeURIComponent(value);
   return parameters;
@@ -110,7 +111,7 @@ function uncontractedBody({ headers }: PayloadSource, body: Uint8Array): Payload
     if (!isCurlDefault(headers)) return { ok: false, problem };
   }
   if (essence === "application/x-www-form-urlencoded") {
-    const fields: Record<string, string | string[]> = Object.create(null);
+    const fields: Record<string, string | string[]> = emptyRecord();
     addFields(fields, new URLSearchParams(new TextDecoder().decode(body)));
     return { ok: true, bytes: json(fields) };
   }

@@ -229,8 +229,9 @@ class Host implements RunningHost {
       this.#gateway.route(router);
     } catch (error) {
       await fresh.pool.kill("its revision could not start");
-      const problem: Diagnostic =
-        error instanceof RouteConflict ? conflict(error) : { severity: "error", file: loaded.app.file, message: messageOf(error) };
+      const problem: Diagnostic = isRouteConflict(error)
+        ? conflict(error)
+        : { severity: "error", file: loaded.app.file, message: messageOf(error) };
       return { outcome: "kept-old", problems: [...loaded.warnings, problem] };
     }
     this.#retiring.set(
@@ -264,7 +265,7 @@ async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
 }
 
 function toFailure(error: unknown, { address, port }: HostSettings): StartFailure {
-  if (error instanceof RouteConflict) return { kind: "configuration", problems: [conflict(error)] };
+  if (isRouteConflict(error)) return { kind: "configuration", problems: [conflict(error)] };
   if (error instanceof InstanceFailure) {
     return { kind: error.code === "reply-socket-in-use" ? error.code : "instance-failed", message: error.message };
   }
@@ -291,6 +292,10 @@ function toFailure(error: unknown, { address, port }: HostSettings): StartFailur
     default:
       return { kind: "instance-failed", message: messageOf(error) };
   }
+}
+
+function isRouteConflict(error: unknown): error is RouteConflict<ServedOperation> {
+  return error instanceof RouteConflict;
 }
 
 /** Two apps claim the same requests (within one app the service file's checker has found it). */

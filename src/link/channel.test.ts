@@ -119,7 +119,7 @@ describe("a channel", () => {
 
   test("ends when a frame's handler throws", async () => {
     const { host, runner } = await pair();
-    host.onFrame = (frame) => JSON.parse(frame.head);
+    host.onFrame = (frame) => void JSON.parse(frame.head);
     runner.channel.send("reply", 1);
     expect(await host.closed).toContain("link failure");
   });

@@ -266,7 +266,7 @@ export class Instance {
     if (!this.#step({ event: "stopped", reason })) return;
     clearTimeout(this.#startTimer);
     this.#started.reject(new InstanceFailure(reason, code));
-    for (const exchange of [...this.#exchanges.values()]) {
+    for (const exchange of this.#exchanges.values()) {
       exchange.lost(reason);
       this.#ended(exchange, undefined);
     }
