@@ -59,7 +59,7 @@ export class Program {
   readonly #outputs: readonly Output[];
   readonly #input: InputPipe | undefined;
   readonly #slot: MemorySlot | undefined;
-  readonly #oomKillsBefore: number;
+  #outOfMemory: boolean | undefined;
   #sampledPeakBytes = 0;
   #flooding = false;
   #released = false;
@@ -83,7 +83,6 @@ export class Program {
       this.#input = start.plan.spec.channel === "stdin" ? pipes.takeInput() : undefined;
       this.stdin = this.#input === undefined ? undefined : new StdinFeed(this.#input, start.onConsumed);
       this.#slot = slots?.take();
-      this.#oomKillsBefore = this.#slot?.outOfMemoryKills() ?? 0;
       this.#outputs = outputs;
       this.#process = this.#spawn(start, ends);
       for (const output of outputs) output.ended = false;
@@ -111,8 +110,9 @@ export class Program {
   get exitWords(): string {
     const { exitCode, signalCode } = this.#process;
     if (signalCode === null) return `exited with status ${exitCode ?? "?"}`;
-    const outOfMemory = signalCode === "SIGKILL" && (this.#slot?.outOfMemoryKills() ?? 0) > this.#oomKillsBefore;
-    return outOfMemory ? "was killed by the kernel, out of memory (SIGKILL)," : `was killed by ${signalCode}`;
+    return signalCode === "SIGKILL" && this.#wasOutOfMemory()
+      ? "was killed by the kernel, out of memory (SIGKILL),"
+      : `was killed by ${signalCode}`;
   }
 
   /** Processes of its tree that live, itself included. */
@@ -195,8 +195,14 @@ export class Program {
     if (this.#slot !== undefined) slots?.give(this.#slot, abandoned);
   }
 
+  /** Looked up once, and after every end that is not a plain success, so that one program's kill is never taken for the next one's. */
+  #wasOutOfMemory(): boolean {
+    return (this.#outOfMemory ??= this.#slot?.wasOutOfMemory() ?? false);
+  }
+
   #end(): ProgramEnd {
     const { exitCode, signalCode } = this.#process;
+    if (exitCode !== 0) this.#wasOutOfMemory();
     const usage = this.#process.resourceUsage();
     return {
       cpuUserMs: Number(usage?.cpuTime.user ?? 0) / 1000,

@@ -33,8 +33,8 @@ export interface MemorySlot {
   peakBytes(): number;
   /** Processes that are in it now. */
   processes(): number[];
-  /** Programs of this slot that the kernel killed for want of memory, ever. */
-  outOfMemoryKills(): number;
+  /** Whether the kernel has killed something in it for want of memory since this was asked last. */
+  wasOutOfMemory(): boolean;
   /** Makes it ready for the next program. Nothing may run in it. */
   clear(): void;
   /** Closes its files and removes the group where nothing is left in it. */
@@ -56,16 +56,16 @@ export function makeMemorySlot(version: 1 | 2, parent: string, name: string): Me
  */
 class SlotV1 implements MemorySlot {
   readonly #folder: string;
-  readonly #home: number;
   readonly #tasks: number;
   readonly #peak: number;
   readonly #usage: number;
   readonly #oom: number;
+  #oomSeen = 0;
   #baseBytes = 0;
 
   constructor(folder: string) {
     this.#folder = folder;
-    this.#home = openSync(join(ownFolder(), "tasks"), "w");
+    homeTasks();
     this.#tasks = openSync(join(folder, "tasks"), "w");
     this.#peak = openSync(join(folder, "memory.max_usage_in_bytes"), "r+");
     this.#usage = openSync(join(folder, "memory.usage_in_bytes"), "r");
@@ -78,7 +78,7 @@ class SlotV1 implements MemorySlot {
     try {
       return start({});
     } finally {
-      writeSync(this.#home, self, 0, 1, 0);
+      writeSync(homeTasks(), self, 0, 1, 0);
     }
   }
 
@@ -91,8 +91,10 @@ class SlotV1 implements MemorySlot {
     return readProcesses(this.#folder);
   }
 
-  outOfMemoryKills(): number {
-    return readCounter(this.#oom, "oom_kill ");
+  wasOutOfMemory(): boolean {
+    const before = this.#oomSeen;
+    this.#oomSeen = readCounter(this.#oom, "oom_kill ");
+    return this.#oomSeen > before;
   }
 
   clear(): void {
@@ -110,7 +112,6 @@ class SlotV1 implements MemorySlot {
   }
 
   close(): void {
-    closeSync(this.#home);
     closeSync(this.#tasks);
     closeSync(this.#peak);
     closeSync(this.#usage);
@@ -133,6 +134,7 @@ class SlotV2 implements MemorySlot {
   readonly #folder: string;
   readonly #peak: number;
   readonly #events: number;
+  #oomSeen = 0;
   #baseBytes = 0;
 
   constructor(folder: string, peak: number) {
@@ -154,8 +156,10 @@ class SlotV2 implements MemorySlot {
     return readProcesses(this.#folder);
   }
 
-  outOfMemoryKills(): number {
-    return readCounter(this.#events, "oom_kill ");
+  wasOutOfMemory(): boolean {
+    const before = this.#oomSeen;
+    this.#oomSeen = readCounter(this.#events, "oom_kill ");
+    return this.#oomSeen > before;
   }
 
   clear(): void {
@@ -193,9 +197,10 @@ class FreshSlotV2 implements MemorySlot {
     return readProcesses(this.#folder);
   }
 
-  outOfMemoryKills(): number {
+  /** The group is fresh for each program: whatever it counts is this one's. */
+  wasOutOfMemory(): boolean {
     const events = /^oom_kill (\d+)$/m.exec(readFileSync(join(this.#folder, "memory.events"), "latin1"));
-    return Number(events?.[1] ?? 0);
+    return Number(events?.[1] ?? 0) > 0;
   }
 
   clear(): void {
@@ -286,11 +291,14 @@ export function readProcesses(folder: string): number[] {
   }
 }
 
-/** This process's own memory group, of version 1. */
-function ownFolder(): string {
+let home: number | undefined;
+
+/** Where this process's own threads belong, of version 1. One descriptor for all slots: each is one that every program inherits and closes. */
+function homeTasks(): number {
+  if (home !== undefined) return home;
   const place = controllerFolder("memory", ownGroupFiles());
   if (place === undefined) throw new Error("Cannot find the memory group of this process");
-  return place.folder;
+  return (home = openSync(join(place.folder, "tasks"), "w"));
 }
 
 function readNumber(file: number): number {
