@@ -76,9 +76,9 @@ describe("endurance", () => {
       const before = await figuresOf(host);
       await ask(host, 4000, 10_000);
       const after = await figuresOf(host);
-      // Connections of this client may differ by a few, memory by what a collector leaves for later.
-      expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 20);
-      expect(after.bytes).toBeLessThan(before.bytes * 1.1 + 16 * mebibyte);
+      // Pipes that are kept for the next program follow the peak of programs at once; memory what a collector leaves for later.
+      expect(after.descriptors).toBeLessThan(before.descriptors + 100);
+      expect(after.bytes).toBeLessThan(before.bytes + 48 * mebibyte);
       await eventually(
         "all are in the log",
         () => host.log.filter((line) => line["type"] === "exchange" && line["status"] === 200).length === 10_000,
