@@ -1,4 +1,7 @@
-/** What a program is told about its reply: a status, and a small JSON object that says it in words. */
+/**
+ * What a program is told about its reply: a status, and a small JSON object that says it in words. A reply that was taken
+ * gets no words: a script's curl prints them, and they would stand in the log of every request.
+ */
 
 export interface ReplyAnswer {
   readonly status: number;
@@ -21,7 +24,6 @@ const reasons: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-export const taken: ReplyAnswer = { status: 200, message: "The reply was taken" };
 export const answeredAlready: ReplyAnswer = { status: 409, message: "This request was answered already" };
 export const tooLate: ReplyAnswer = { status: 410, message: "This request is over: its deadline has passed or it was ended" };
 export const clientLeft: ReplyAnswer = { status: 410, message: "This request is over: the client has left" };
@@ -46,8 +48,10 @@ export function responseText(status: number, contentType: string, body: string, 
   const allow = status === 405 ? "Allow: GET, POST, PUT\r\n" : "";
   const connection = close ? "Connection: close\r\n" : "";
   if (status === 204) return `${head}${connection}\r\n`;
+  if (body === "") return `${head}Content-Length: 0\r\n${connection}\r\n`;
   return `${head}Content-Type: ${contentType}\r\nContent-Length: ${body.length}\r\n${allow}${connection}\r\n${body}`;
 }
 
-/** The usual answer, made once. */
-export const takenText = answerText(taken, false);
+/** The usual answer: taken. Made once. */
+export const takenText = responseText(200, "", "", false);
+export const takenAndClosedText = responseText(200, "", "", true);

@@ -15,6 +15,7 @@ import {
   otherVerb,
   type ReplyAnswer,
   responseText,
+  takenAndClosedText,
   takenText,
   tooLate,
   unknownRequest,
@@ -155,7 +156,7 @@ export class ReplyConnection implements ReplySource {
   }
 
   taken(): void {
-    this.#answered(this.#closes ? answerText({ status: 200, message: "The reply was taken" }, true) : takenText);
+    this.#answered(this.#closes ? takenAndClosedText : takenText);
   }
 
   judged(status: number, reasons: Uint8Array): void {
