@@ -20,9 +20,10 @@ curl_setopt($ch, CURLOPT_RETURNTRANSFER, 1);
 curl_setopt($ch, CURLOPT_HTTPHEADER, ['Content-Type: application/json']);
 
 $result = curl_exec($ch);
-if ($result === false) {
-    fwrite(STDERR, 'Cannot answer: ' . curl_error($ch) . "\n");
+$status = curl_getinfo($ch, CURLINFO_RESPONSE_CODE);
+if ($result === false || $status !== 200) {
+    fwrite(STDERR, "The reply was not taken: $status " . curl_error($ch) . "$result\n");
     exit(1);
 }
 // What is printed goes to urocket's log, with the request's id.
-print 'answered ' . count($changes) . " changes: $result\n";
+print 'answered ' . count($changes) . " changes\n";

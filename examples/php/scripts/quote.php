@@ -22,7 +22,9 @@ curl_setopt_array($ch, [
     CURLOPT_HTTPHEADER => ["Content-Type: $type"],
     CURLOPT_RETURNTRANSFER => true,
 ]);
-if (curl_exec($ch) === false) {
-    fwrite(STDERR, 'Cannot answer: ' . curl_error($ch) . "\n");
+$result = curl_exec($ch);
+$told = curl_getinfo($ch, CURLINFO_RESPONSE_CODE);
+if ($result === false || $told !== 200) {
+    fwrite(STDERR, "The reply was not taken: $told " . curl_error($ch) . "$result\n");
     exit(1);
 }
