@@ -171,3 +171,27 @@ test("on a terminal HUP reloads; when the terminal is closed it stops", async ()
   child.terminal?.close();
   expect(await child.exited).toBe(0);
 });
+
+test("under npx, which hands no signal on, ends when npx is ended", async () => {
+  const folder = slowApp();
+  const npx = Bun.spawn(["npx", "--no", "urocket", "serve", folder, "-p", "0"], {
+    cwd: root,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+  });
+  cleanups.push(() => npx.kill("SIGKILL"));
+  let told = "";
+  const read = (async () => {
+    for await (const chunk of npx.stderr) told += Buffer.from(chunk).toString();
+  })();
+  const url = await eventually("the host serves", () => /Serving at (\S+)/.exec(told)?.[1]);
+  expect((await fetch(`${url}/now`)).status).toBe(200);
+  npx.kill("SIGTERM");
+  await npx.exited;
+  // The host holds the pipe until it has ended.
+  await read;
+  expect(told).toContain("Draining");
+  expect(await fetch(`${url}/now`).catch(() => "gone")).toBe("gone");
+});

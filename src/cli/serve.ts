@@ -10,6 +10,7 @@ import { exitCode, type ExitCode } from "./exit-code.ts";
 import { kindOfPath, whyNoFolder } from "./folder-kind.ts";
 import { tellReloaded, tellStarted, tellStartFailure } from "./serve-messages.ts";
 import { initialState, onSignal, onStarted, type ServeSignal, type ServeState, type Step } from "./serve-signals.ts";
+import { watchNpx } from "./npx.ts";
 import type { Terminal } from "./terminal.ts";
 
 const signals: readonly ServeSignal[] = ["SIGTERM", "SIGINT", "SIGHUP"];
@@ -28,7 +29,7 @@ export async function serve(
   for (const warning of read.warnings) warn(terminal.err, warning);
   await using log = openServeLog(read.settings, terminal);
   // Awaited here, because the log is closed when this scope is left.
-  return await new Foreground(absolute, read.settings, log, terminal).run();
+  return await new Foreground(absolute, read.settings, log, terminal).run(environment);
 }
 
 function checkFolder(folder: string): SettingProblem[] {
@@ -72,7 +73,8 @@ class Foreground {
     this.#terminal = terminal;
   }
 
-  async run(): Promise<ExitCode> {
+  async run(environment: Environment): Promise<ExitCode> {
+    using _npx = watchNpx(environment, () => this.#take(onSignal(this.#state, "SIGTERM")));
     const listeners = signals.map((signal) => [signal, () => this.#take(onSignal(this.#state, this.#meant(signal)))] as const);
     for (const [signal, listener] of listeners) process.on(signal, listener);
     try {
