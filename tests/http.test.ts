@@ -273,6 +273,47 @@ describe("HTTP", () => {
     });
   });
 
+  describe("known limits", () => {
+    test("requests that are pipelined are answered in order or not at all, never by another's answer", async () => {
+      using connection = await connectRaw(host.port);
+      const requests = [1, 2, 3].map((index) => `GET /things/${index} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      connection.send(requests.join(""));
+      for (const index of [1, 2, 3]) {
+        const response = await connection.response();
+        if (response === undefined) break;
+        expect(response.body).toBe(`GET|/things/${index}|${index}|`);
+      }
+      expect((await get("/things"))?.status).toBe(200);
+    });
+
+    test("a chunked body with trailers is taken whole or refused, and the connection closes", async () => {
+      using connection = await connectRaw(host.port);
+      connection.send(
+        "POST /things HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Trailer: 1\r\n\r\n",
+      );
+      const response = await connection.response();
+      if (response?.status === 200) expect(response.body).toBe("hello");
+      else expect(response?.status).toBe(400);
+      await connection.closed;
+    });
+
+    test("a GET with a body is refused, because the body would be lost", async () => {
+      const response = await sendRaw(host.port, "GET /things HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
+      expectProblem(response, 400);
+    });
+
+    test("HTTP/1.0 is answered", async () => {
+      expect((await sendRaw(host.port, "GET /things/1 HTTP/1.0\r\nHost: localhost\r\n\r\n"))?.body).toBe("GET|/things/1|1|");
+    });
+
+    test("what is not HTTP is 400 and closes", async () => {
+      using connection = await connectRaw(host.port);
+      connection.send("this is no HTTP\r\n\r\n");
+      expect((await connection.response())?.status).toBe(400);
+      await connection.closed;
+    });
+  });
+
   describe("request ids", () => {
     test("every response has one, errors too", async () => {
       for (const target of ["/things", "/nothing", "/things/a%00b"]) {
