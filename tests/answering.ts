@@ -27,9 +27,4 @@ export function connection() {
 export async function fileAppears(name) {
   while (!(await Bun.file(name).exists())) await Bun.sleep(5);
 }
-
-/** Goes on when the exchange's deadline has passed. */
-export async function deadlinePasses() {
-  while (Date.now() <= Number(process.env.UROCKET_DEADLINE_MS)) await Bun.sleep(5);
-}
 `;

@@ -22,10 +22,10 @@ timeout: 20s
 paths:
   /hang:
     get:
-      inject: { cmd: ./hang.sh, timeout: 300ms }
+      inject: { cmd: ./hang.sh, timeout: 1s }
   /deaf:
     get:
-      inject: { cmd: ./deaf.sh, timeout: 300ms }
+      inject: { cmd: ./deaf.sh, timeout: 1s }
   /left:
     get:
       inject: { cmd: ./left.sh }
@@ -74,7 +74,7 @@ describe("deadlines", () => {
     expect(response.status).toBe(504);
     expect(response.headers.get("content-type")).toStartWith("application/problem+json");
     const { detail } = (await response.json()) as { detail: string };
-    expect(detail).toContain("300 ms");
+    expect(detail).toContain("1000 ms");
     const pids = await pidsIn("hang.pids", 3);
     await gone(pids);
     const line = await host.exchange(response.headers.get("x-request-id") ?? "");
