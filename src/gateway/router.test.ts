@@ -53,6 +53,13 @@ describe("a router", () => {
     expect(find(router, "GET", "/a/b/d")).toBe("GET /a/b/d");
   });
 
+  test("a percent-encoding is never cut in two by a template's text", () => {
+    const one = new Router(routes("GET /{id}d"));
+    expect(find(one, "GET", "/xd")).toBe("GET /{id}d | x");
+    expect(find(one, "GET", "/%2d")).toBe("nothing");
+    expect(find(one, "GET", "/%2dd")).toBe("GET /{id}d | %2d");
+  });
+
   test("matches several parameters in one segment, the more literal template first", () => {
     expect(find(router, "GET", "/repos/me/main...dev")).toBe("GET /repos/{owner}/{base}...{head} | me | main | dev");
     expect(find(router, "GET", "/files/a.b.txt")).toBe("GET /files/{name}.{type} | a.b | txt");

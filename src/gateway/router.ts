@@ -155,9 +155,10 @@ function walk<Operation>(
   for (const { pattern, node: next } of node.templated) {
     if (pattern === undefined) values.push(segment);
     else {
-      const match = pattern.exec(segment);
-      if (match === null) continue;
-      values.push(...match.slice(1));
+      const parts = pattern.exec(segment)?.slice(1);
+      // "{id}d" cuts "%2d" in two: what is left cannot be decoded, so this is not the template's segment.
+      if (parts === undefined || parts.some((part) => decode(part) === undefined)) continue;
+      values.push(...parts);
     }
     const found = walk(next, segments, at + 1, method, values, allow);
     if (found !== undefined) return found;
