@@ -133,6 +133,30 @@ describe("HUP", () => {
     expect(await response.text()).toBe("finished");
   });
 
+  test("a program that replies at the configured socket is heard after a reload, when that is the new version's", async () => {
+    using app = changingApp();
+    const fixed = (greeting: string): string => serviceFile(greeting, "socket: fixed.sock\n").replace("bun slow.ts", "./slow.sh");
+    app.write("urocket-service.yaml", fixed("hello"));
+    app.write(
+      "slow.sh",
+      `#!/bin/sh
+touch started
+while [ ! -e go ]; do sleep 0.01; done
+printf finished | UROCKET_SOCKET="$PWD/fixed.sock" urocket reply --type text/plain
+`,
+    );
+    await using host = await serve(app.folder);
+    const slow = startRequest(host, "/slow");
+    await eventually("its program runs", async () => await Bun.file(app.path("started")).exists());
+    app.write("urocket-service.yaml", fixed("good day"));
+    host.signal("SIGHUP");
+    await eventually("the new greeting is given", async () => (await greeting(host)) === "good day");
+    app.write("go", "");
+    const response = await slow;
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe("finished");
+  });
+
   test("many reloads under load lose no request and leave no runner behind", async () => {
     using app = changingApp();
     await using host = await serve(app.folder);

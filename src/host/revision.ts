@@ -17,7 +17,7 @@ export const programGraceMs = 2_000;
 
 export interface RevisionOptions {
   readonly loaded: ReadyApp;
-  /** The revision's instances have their folders here. */
+  /** The instances of the app, of all its revisions, have their folders here. */
   readonly folder: string;
   /** The revision that this one replaces: its places are handed on, its reply socket taken over. */
   readonly replaces?: Revision;
@@ -26,6 +26,7 @@ export interface RevisionOptions {
 
 export class Revision {
   readonly loaded: ReadyApp;
+  readonly folder: string;
   readonly pool: Pool;
   readonly served: ServedApp;
   readonly routes: readonly RouteEntry<ServedOperation>[];
@@ -33,6 +34,7 @@ export class Revision {
   constructor({ loaded, folder, replaces, events }: RevisionOptions) {
     const { app } = loaded;
     this.loaded = loaded;
+    this.folder = folder;
     this.pool = new Pool(
       {
         folder,

@@ -71,7 +71,7 @@ class Host implements RunningHost {
   readonly #samples = new Map<string, readonly ProgramSample[]>();
   readonly #watch: FileWatch;
   #runFolder: string | undefined;
-  #revisions = 0;
+  #appFolders = 0;
   #front: Front | undefined;
   #draining: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -184,10 +184,9 @@ class Host implements RunningHost {
     if (this.#runFolder !== undefined) rmSync(this.#runFolder, { recursive: true, force: true });
   }
 
+  /** An app's revisions share a folder, so that a reply which reaches another revision's socket finds its own instance. */
   #makeRevision(loaded: ReadyApp, replaces?: Revision): Revision {
-    const folder = join(this.#runFolder ?? "", `a${this.#revisions++}`);
-    mkdirSync(folder, { mode: passable });
-    chmodSync(folder, passable);
+    const folder = replaces?.folder ?? this.#makeAppFolder();
     const { log } = this.#settings;
     const events: PoolEvents = {
       sample: (instance, sample) => this.#samples.set(instance, sample.programs),
@@ -199,6 +198,13 @@ class Host implements RunningHost {
       },
     };
     return new Revision({ loaded, folder, events, ...(replaces === undefined ? {} : { replaces }) });
+  }
+
+  #makeAppFolder(): string {
+    const folder = join(this.#runFolder ?? "", `a${this.#appFolders++}`);
+    mkdirSync(folder, { mode: passable });
+    chmodSync(folder, passable);
+    return folder;
   }
 
   async #reloadAll(): Promise<ReloadOutcome> {
