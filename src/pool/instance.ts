@@ -105,7 +105,10 @@ export class Instance {
   #greeted = false;
   #lastExchange = 0;
 
-  /** Starts it. `ready` tells how that went. */
+  /**
+   * Starts it. `ready` tells how that went.
+   * @throws Error, with nothing left behind, when its folder, its link or its runner's process cannot be made.
+   */
   constructor(options: InstanceOptions, events: InstanceEvents) {
     this.#events = events;
     this.#folder = join(options.folder, this.id);
@@ -125,7 +128,13 @@ export class Instance {
       frame: (frame) => this.#frame(frame, token),
       closed: (reason) => this.#stop(reason),
     });
-    this.#runner = this.#listenAndStart(token);
+    try {
+      this.#runner = this.#listenAndStart(token);
+    } catch (error) {
+      this.#listener?.stop(true);
+      this.#removeTraces();
+      throw error;
+    }
     this.#startTimer = setTimeout(() => this.#stop(`did not start within ${startTimeoutMs} ms`), startTimeoutMs);
     void this.#runner.ended.then((how) => this.#stop(`its runner ${how}`));
     // Whoever does not ask for readiness hears of the failure by `stopped`.
@@ -295,6 +304,10 @@ export class Instance {
     }
     this.#channel.terminate("the instance is over");
     await endLeftovers(this.#runner.pid, this.id, this.#groups);
+    this.#removeTraces();
+  }
+
+  #removeTraces(): void {
     removeInstanceGroups(this.#groups);
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -321,9 +334,11 @@ class RunnerExchange implements ExchangeHandle {
     switch (frame.type) {
       case "reply":
         if (this.#replied !== "no") throw new Error("a second reply to one exchange came");
-        this.#replied = frame.end ? "whole" : "begun";
         this.#receive(frame.body.byteLength);
-        return this.sink.reply(parse<ReplyHead>(frame), frame.body, frame.end);
+        this.sink.reply(parse<ReplyHead>(frame), frame.body, frame.end);
+        // Only now: a head that makes the sink throw ends the link, and then there was no reply.
+        this.#replied = frame.end ? "whole" : "begun";
+        return;
       case "data":
         if (this.#replied !== "begun") throw new Error("data of no reply came");
         if (frame.end) this.#replied = "whole";

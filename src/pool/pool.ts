@@ -36,7 +36,6 @@ export class Pool {
   #sharedOwner: Instance | undefined;
   #turn = 0;
   #deathsInARow = 0;
-  #lastDeath = "";
   #replacement: ReturnType<typeof setTimeout> | undefined;
   #closing = false;
 
@@ -105,7 +104,12 @@ export class Pool {
   #grow(): void {
     if (this.#closing || this.#replacement !== undefined || this.#instances.length >= this.#options.instancesMax) return;
     if (this.#instances.some((instance) => instance.state === "starting")) return;
-    this.#add();
+    try {
+      this.#add();
+    } catch (error) {
+      // No process or descriptor is left, or no room for its folder: as if it had died at once.
+      this.#replace(error instanceof Error ? error.message : String(error));
+    }
   }
 
   #add(): Instance {
@@ -145,11 +149,14 @@ export class Pool {
     this.#instances.splice(this.#instances.indexOf(instance), 1);
     this.#events.stopped(instance.id, reason, this.#closing);
     if (this.#sharedOwner === instance) this.#sharedOwner = undefined;
-    if (this.#closing) return;
-    this.#lastDeath = reason;
+    if (!this.#closing) this.#replace(reason);
+  }
+
+  /** An instance is gone: another takes its place, after a while when none comes up. */
+  #replace(reason: string): void {
     const wait = Math.min(backOffMs.max, backOffMs.first * 2 ** this.#deathsInARow++);
     if (this.#deathsInARow > 1 && this.#ready.length === 0) {
-      for (const waiting of this.#waiting) waiting.fail(`No instance of the app comes up: ${this.#lastDeath}`);
+      for (const waiting of this.#waiting) waiting.fail(`No instance of the app comes up: ${reason}`);
     }
     this.#replacement ??= setTimeout(
       () => {

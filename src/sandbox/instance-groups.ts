@@ -213,7 +213,8 @@ function removeTree(folder: string): boolean {
   return groupsBelow(folder).map(removeGroup).every(Boolean);
 }
 
-function endProcess(pid: number): void {
+/** Kills a process, if it is there. */
+export function endProcess(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {

@@ -3,7 +3,7 @@
  * lets us make. It ends with its link, so with the host, and what it leaves behind when it dies alone is ended here.
  */
 import { fileURLToPath } from "node:url";
-import { type InstanceGroups, joinInstanceGroups, processesOfInstance } from "./instance-groups.ts";
+import { endProcess, type InstanceGroups, joinInstanceGroups, processesOfInstance } from "./instance-groups.ts";
 import { programTree } from "./process-figures.ts";
 
 export interface RunnerOptions {
@@ -41,7 +41,12 @@ export function startRunner({ instance, link, token, groups }: RunnerOptions): R
     stdout: "ignore",
     stderr: "pipe",
   });
-  joinInstanceGroups(groups, child.pid);
+  try {
+    joinInstanceGroups(groups, child.pid);
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
   let lastWords = "";
   const listening = keepTail(child.stderr, (text) => (lastWords = text));
   return {
@@ -79,17 +84,9 @@ export async function endLeftovers(runnerPid: number, instance: string, groups: 
     if (left.size === 0) break;
     for (const pid of left) {
       ended.add(pid);
-      kill(pid);
+      endProcess(pid);
     }
     await Bun.sleep(round);
   }
   return ended.size;
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // Gone already.
-  }
 }

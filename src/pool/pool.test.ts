@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import { Pool } from "./pool.ts";
+
+test("a pool whose instances cannot even be made refuses what waits, and goes on", async () => {
+  const pool = new Pool(
+    {
+      // Instances have their folders there: none can be made.
+      folder: "/nonexistent/urocket",
+      limits: {},
+      balance: "least-requests",
+      instancesMax: 1,
+      takesOverReplySocket: false,
+      load: { app: "pets", programs: {}, programsMax: 1, graceMs: 0, environment: {} },
+    },
+    { sample: () => {}, stopped: () => {} },
+  );
+  const request = { operation: "GET /pets", id: "1", method: "GET", path: "/pets", query: "", parameters: {}, deadline: 0 };
+  const over = Promise.withResolvers<void>();
+  const told: string[] = [];
+  pool.open({ ...request, logStdout: false, awaitVerdict: false }, new Uint8Array(0), {
+    taken: () => told.push("taken"),
+    reply: () => told.push("reply"),
+    data: () => told.push("data"),
+    failed: (reason, detail) => told.push(`${reason}: ${detail}`),
+    output: () => told.push("output"),
+    ended: () => over.resolve(),
+  });
+  await over.promise;
+  await pool.kill("the test is over");
+  expect(told).toEqual([expect.stringMatching(/^no-instance: No instance of the app comes up: .*ENOENT/)]);
+});
