@@ -216,7 +216,8 @@ export class Program {
 
   /** The kernel's figure starts at the runner's own high-water mark: above that it is the program's, else only a bound. */
   #memory(kernelBytes: number): Pick<ProgramEnd, "memoryPeakBytes" | "memorySource"> {
-    if (this.#slot !== undefined) return { memoryPeakBytes: this.#slot.peakBytes(), memorySource: "cgroup" };
+    const slotBytes = this.#slot?.peakBytes();
+    if (slotBytes !== undefined) return { memoryPeakBytes: slotBytes, memorySource: "cgroup" };
     if (kernelBytes > ownPeakBytes()) return { memoryPeakBytes: kernelBytes, memorySource: "sampled" };
     if (this.#sampledPeakBytes > 0) return { memoryPeakBytes: this.#sampledPeakBytes, memorySource: "sampled" };
     return { memoryPeakBytes: kernelBytes, memorySource: "at-most" };

@@ -29,8 +29,8 @@ export interface MemorySlot {
    * @param start spawns, with the options that it is given besides its own.
    */
   spawn<T>(start: (options: SpawnOptions) => T): T;
-  /** The most bytes that what ran since `clear` had at one time. */
-  peakBytes(): number;
+  /** The most bytes that what ran since `clear` had at one time; undefined where the kernel does not say. */
+  peakBytes(): number | undefined;
   /** Processes that are in it now. */
   processes(): number[];
   /** Whether the kernel has killed something in it for want of memory since this was asked last. */
@@ -189,8 +189,13 @@ class FreshSlotV2 implements MemorySlot {
     return start({ cgroup: this.#folder });
   }
 
-  peakBytes(): number {
-    return Number(readFileSync(join(this.#folder, "memory.peak"), "latin1"));
+  /** `memory.peak` came with Linux 5.19. */
+  peakBytes(): number | undefined {
+    try {
+      return Number(readFileSync(join(this.#folder, "memory.peak"), "latin1"));
+    } catch {
+      return undefined;
+    }
   }
 
   processes(): number[] {
