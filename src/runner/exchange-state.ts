@@ -5,7 +5,7 @@
  */
 import type { ReceiptHead } from "../link/messages.ts";
 
-/** Why a program's tree is ended: `silent` and `expired` are the runner's own findings, the others the host's word. */
+/** Why a program's tree is ended: `silent` is the runner's own finding, the others are the host's word. */
 export type EndCause = "deadline" | "client-left" | "shutdown" | "reply-refused" | "silent";
 
 /** Whether the program itself, without what it left behind, still runs. */

@@ -3,8 +3,7 @@
  * the link. It is the one place that translates between frames and exchanges.
  */
 import packageFile from "../../package.json";
-import { OutgoingBody, windowBytes } from "../link/body.ts";
-import { IncomingCredit } from "../link/body.ts";
+import { IncomingCredit, OutgoingBody, windowBytes } from "../link/body.ts";
 import { Channel, channelSocket, hostFrameBytesMax } from "../link/channel.ts";
 import type { Frame } from "../link/frames.ts";
 import type {
@@ -24,6 +23,8 @@ import { Runner } from "./runner.ts";
 
 /** Log lines are dropped while the host is so far behind with reading. */
 const logBacklogBytesMax = 4 * windowBytes;
+/** Characters of a failure's words: a program's file name or reply may be longer than a frame's head. */
+const detailLengthMax = 2000;
 /** How long programs may take to end, beyond their grace, when the host is gone. */
 const lastEndMs = 1000;
 
@@ -64,8 +65,8 @@ class LinkedExchange implements ExchangeHost {
     return this.#body.write(chunk, last);
   }
 
-  reset(head: ResetHead): void {
-    this.#channel.send("reset", this.#number, head);
+  reset({ reason, detail = "" }: ResetHead): void {
+    this.#channel.send("reset", this.#number, { reason, detail: detail.slice(0, detailLengthMax) } satisfies ResetHead);
   }
 
   receipt(head: ReceiptHead): void {

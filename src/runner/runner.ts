@@ -121,7 +121,8 @@ export class Runner {
       const socket = user === undefined ? load.replySocket : userSocket(load.replySocket, user);
       this.#plans.set(operation, planProgram(operation, spec, load, socket, user));
     }
-    return (await this.#openSocket(load.replySocket, true)) ?? (await this.#openShared(load)) ?? (await this.#openForUsers(load, users));
+    // The configured one last: what fails before leaves it with whom it belongs to.
+    return (await this.#openSocket(load.replySocket, true)) ?? (await this.#openForUsers(load, users)) ?? (await this.#openShared(load));
   }
 
   async #openShared(load: LoadHead): Promise<(LoadedHead & { readonly ok: false }) | undefined> {
