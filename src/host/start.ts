@@ -13,7 +13,7 @@ import { RouteConflict, Router } from "../gateway/router.ts";
 import type { ProgramSample } from "../link/messages.ts";
 import { InstanceFailure } from "../pool/instance.ts";
 import type { PoolEvents } from "../pool/pool.ts";
-import { sweepGroups } from "../sandbox/instance-groups.ts";
+import { detectMemoryAccounting, sweepGroups } from "../sandbox/instance-groups.ts";
 import type { HostSettings, ReloadedApp, ReloadOutcome, RunningHost, ServedApp, StartFailure, StartOutcome } from "./host.ts";
 import { loadApp } from "./load-app.ts";
 import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision.ts";
@@ -111,6 +111,7 @@ class Host implements RunningHost {
       (request, connection) => this.#gateway.handle(request, connection),
     );
     if (this.#settings.watch) this.#watchFiles();
+    this.#tellMemoryAccounting();
   }
 
   get url(): string {
@@ -185,6 +186,13 @@ class Host implements RunningHost {
   }
 
   /** An app's revisions share a folder, so that a reply which reaches another revision's socket finds its own instance. */
+  #tellMemoryAccounting(): void {
+    const accounting = detectMemoryAccounting();
+    if (accounting.kind === "cgroup") return;
+    const message = `Programs' peak memory is sampled, not measured: ${accounting.reason}`;
+    this.#settings.log.host({ level: "info", event: "memory-sampled", message });
+  }
+
   #makeRevision(loaded: ReadyApp, replaces?: Revision): Revision {
     const folder = replaces?.folder ?? this.#makeAppFolder();
     const { log } = this.#settings;
