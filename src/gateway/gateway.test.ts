@@ -374,6 +374,25 @@ describe("a gateway", () => {
     }
   });
 
+  test("holds a connection open for what takes longer than a tick, and lets it idle again before it answers", async () => {
+    const it = bed().serve("GET", "/x");
+    const told: string[] = [];
+    const connection = { holdOpen: () => told.push("hold"), letIdle: () => told.push("idle"), clientAddress: () => undefined };
+    const quick = it.gateway.handle(new Request("http://h/x"), connection);
+    const first = await it.reached(0);
+    first.sink.reply(reply, bytes("quick"), true);
+    first.sink.ended(receipt);
+    await quick;
+    expect(told).toEqual([]);
+    const slow = it.gateway.handle(new Request("http://h/x"), connection);
+    const second = await it.reached(1);
+    while (told.length === 0) await new Promise(setImmediate);
+    second.sink.reply(reply, bytes("slow"), true);
+    second.sink.ended(receipt);
+    await slow;
+    expect(told).toEqual(["hold", "idle"]);
+  });
+
   test("answers itself what reaches no operation: 400, 404, 405 with Allow, 204 to OPTIONS, 501 without a handler", async () => {
     const it = bed().serve("GET", "/x");
     const { url } = it.front;
