@@ -64,4 +64,20 @@ describe("admission", () => {
     admission.release(1);
     expect(told).toEqual(["b", "c", "d"]);
   });
+
+  test("a long queue of applicants that all give their place back at once is emptied", () => {
+    const admission = new Admission(1, 200_000);
+    admission.apply(applicant("a", []));
+    let admitted = 0;
+    for (let n = 0; n < 200_000; n++) {
+      admission.apply({
+        admitted: () => {
+          admitted++;
+          admission.release(undefined);
+        },
+      });
+    }
+    admission.release(1);
+    expect([admitted, admission.running, admission.queued]).toEqual([200_000, 0, 0]);
+  });
 });

@@ -5,7 +5,7 @@
 
 /** Somebody who wants a place. */
 export interface Applicant {
-  /** A place is theirs. Called later than `apply`, which tells itself when one is free at once. */
+  /** A place is theirs. Called later than `apply`, which tells itself when one is free at once. Must not throw. */
   admitted(): void;
 }
 
@@ -16,6 +16,7 @@ export class Admission {
   readonly #queue = new Set<Applicant>();
   /** Exponentially weighted mean of how long a place is held; 0: not measured yet. */
   #serviceMs = 0;
+  #admitting = false;
 
   constructor(concurrency: number, queueMax: number) {
     this.#concurrency = concurrency;
@@ -81,11 +82,16 @@ export class Admission {
   }
 
   #admitWaiting(): void {
+    // Who is admitted too late gives the place back at once: that is for the loop that runs already. A queue of a million
+    // of them must not become a stack of a million calls.
+    if (this.#admitting) return;
+    this.#admitting = true;
     for (const next of this.#queue) {
-      if (this.#running >= this.#concurrency) return;
+      if (this.#running >= this.#concurrency) break;
       this.#queue.delete(next);
       this.#running++;
       next.admitted();
     }
+    this.#admitting = false;
   }
 }

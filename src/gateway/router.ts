@@ -2,6 +2,7 @@
  * From (host, path, verb) to an operation. A tree of path segments per virtual host, built once for a set of apps and
  * replaced whole when they change. Concrete paths win over templated ones, as OpenAPI asks (§4.8.8.1, path templating).
  */
+import { SegmentTemplate } from "./segment-template.ts";
 
 export interface RouteEntry<Operation> {
   /** Lower case, without a port; empty: any host. */
@@ -29,7 +30,7 @@ interface Node<Operation> {
   readonly templated: {
     readonly source: string;
     readonly literal: number;
-    readonly pattern: RegExp | undefined;
+    readonly pattern: SegmentTemplate | undefined;
     readonly node: Node<Operation>;
   }[];
   readonly verbs: Map<string, Operation>;
@@ -100,15 +101,9 @@ function child<Operation>(node: Node<Operation>, segment: string): Node<Operatio
   if (known !== undefined) return known.node;
   const next: Node<Operation> = newNode();
   const literal = source.replaceAll("{}", "").length;
-  node.templated.push({ source, literal, pattern: literal === 0 && source === "{}" ? undefined : segmentPattern(source), node: next });
+  node.templated.push({ source, literal, pattern: literal === 0 && source === "{}" ? undefined : new SegmentTemplate(source), node: next });
   node.templated.sort((a, b) => b.literal - a.literal);
   return next;
-}
-
-/** "{}.{}" → /^(.+)\.(.+)$/s */
-function segmentPattern(source: string): RegExp {
-  const literals = source.split("{}").map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${literals.join("(.+)")}$`, "s");
 }
 
 /** The segments' raw text; undefined when a percent-encoding is broken (RFC 3986 §2.1). */
@@ -155,7 +150,7 @@ function walk<Operation>(
   for (const { pattern, node: next } of node.templated) {
     if (pattern === undefined) values.push(segment);
     else {
-      const parts = pattern.exec(segment)?.slice(1);
+      const parts = pattern.match(segment);
       // "{id}d" cuts "%2d" in two: what is left cannot be decoded, so this is not the template's segment.
       if (parts === undefined || parts.some((part) => decode(part) === undefined)) continue;
       values.push(...parts);
