@@ -11,6 +11,9 @@ export type RequestBody =
   | { readonly ok: false; readonly problem: Problem }
   | { readonly ok: false; readonly problem?: undefined };
 
+/** A body up to this is reserved when it is announced, and read at once; a longer one as it comes: announcing alone takes no room. */
+const announcedBytesMax = 64 * 1024;
+
 const none: RequestBody = { ok: true, reserved: 0 };
 
 /** Whether a body was announced (RFC 9112 §6.3). */
@@ -25,16 +28,20 @@ export async function readRequestBody(request: Request, bytesMax: number, budget
     const length = Number(announced);
     if (length > bytesMax) return tooLarge(bytesMax, `announces ${length} bytes`);
     if (length === 0) return { ok: true, bytes: new Uint8Array(0), reserved: 0 };
-    if (!budget.reserve(length)) return full(budget);
-    try {
-      return { ok: true, bytes: await request.bytes(), reserved: length };
-    } catch {
-      budget.release(length);
-      return { ok: false };
-    }
+    if (length <= announcedBytesMax) return readAtOnce(request, length, budget);
   }
   if (request.body === null) return none;
   return readChunks(request.body, bytesMax, budget);
+}
+
+async function readAtOnce(request: Request, length: number, budget: BodyBudget): Promise<RequestBody> {
+  if (!budget.reserve(length)) return full(budget);
+  try {
+    return { ok: true, bytes: await request.bytes(), reserved: length };
+  } catch {
+    budget.release(length);
+    return { ok: false };
+  }
 }
 
 async function readChunks(body: ReadableStream<Uint8Array>, bytesMax: number, budget: BodyBudget): Promise<RequestBody> {
