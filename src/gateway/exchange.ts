@@ -10,7 +10,7 @@ import type { Log, ProgramReceipt, Receipt } from "../telemetry/receipt.ts";
 import { serverTiming } from "../telemetry/server-timing.ts";
 import type { Applicant } from "./admission.ts";
 import type { BodyBudget } from "./body-budget.ts";
-import type { DispatchReply, DispatchSink, FailureReason, OpenExchange } from "./dispatch.ts";
+import type { DispatchReply, DispatchRequest, DispatchSink, FailureReason, OpenExchange } from "./dispatch.ts";
 import { doing, type ExchangeEvent, type ExchangeState, transition } from "./exchange-state.ts";
 import type { FrontConnection } from "./http-front.ts";
 import type { HandledOperation } from "./operation.ts";
@@ -163,27 +163,29 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     for (const name in parameters) parameters[name] = decodeURIComponent(parameters[name] ?? "");
     const payload = this.#payload ?? new Uint8Array(0);
     this.#payload = undefined;
-    const open = app.dispatch.open(
-      {
-        operation: key,
-        id: this.#incoming.exchangeId,
-        method: request.method,
-        path: target.path,
-        query: target.query,
-        ...(contentType === null ? {} : { contentType }),
-        ...(this.#bytesIn > 0 || announcesBody(request.headers) ? { contentLength: this.#bytesIn } : {}),
-        parameters,
-        deadline: Math.round(performance.timeOrigin + receivedAt + handler.inject.timeoutMs),
-        ...traceContext(request.headers),
-        logStdout:
-          handler.logStdout === "always" || (handler.logStdout === "header" && request.headers.get("x-urocket-log-stdout") === "1"),
-        awaitVerdict: handler.validateOut && this.#operation.contract !== undefined,
-      },
-      payload,
-      this,
-    );
-    // A pool that has no instance at all fails before it returns.
-    if (this.#placed) this.#open = open;
+    const dispatched: DispatchRequest = {
+      operation: key,
+      id: this.#incoming.exchangeId,
+      method: request.method,
+      path: target.path,
+      query: target.query,
+      ...(contentType === null ? {} : { contentType }),
+      ...(this.#bytesIn > 0 || announcesBody(request.headers) ? { contentLength: this.#bytesIn } : {}),
+      parameters,
+      deadline: Math.round(performance.timeOrigin + receivedAt + handler.inject.timeoutMs),
+      ...traceContext(request.headers),
+      logStdout: handler.logStdout === "always" || (handler.logStdout === "header" && request.headers.get("x-urocket-log-stdout") === "1"),
+      awaitVerdict: handler.validateOut && this.#operation.contract !== undefined,
+    };
+    try {
+      const open = app.dispatch.open(dispatched, payload, this);
+      // A pool that has no instance at all fails before it returns.
+      if (this.#placed) this.#open = open;
+    } catch (error) {
+      this.#fail(error);
+      // Nobody else will: without this the place would be lost for good.
+      if (this.#placed) this.ended(undefined);
+    }
   }
 
   taken(instance: string): void {

@@ -39,6 +39,8 @@ class Bed {
   readonly gateway: Gateway;
   readonly front: Front;
   readonly app: ServedApp;
+  /** Whether handing an exchange over throws: a defect of the host. */
+  breaks = false;
   #onHanded: (() => void)[] = [];
   #onReceipt: (() => void)[] = [];
 
@@ -107,6 +109,7 @@ class Bed {
   }
 
   #open(request: DispatchRequest, payload: Uint8Array, sink: DispatchSink): OpenExchange {
+    if (this.breaks) throw new Error("it cannot be handed over");
     const handed: Handed = {
       request,
       payload: Buffer.from(payload).toString(),
@@ -440,6 +443,22 @@ describe("a gateway", () => {
     handed.sink.reply(reply, bytes("text"), true);
     expect((await response).status).toBe(500);
     expect(handed.resets).toEqual(["shutdown"]);
+    expect([it.receipts.length, it.gateway.exchangesOpen, it.app.admission.running]).toEqual([3, 0, 0]);
+  });
+
+  test("a failure to hand an exchange over costs that exchange, and never a place", async () => {
+    const it = bed({ concurrency: 1, queue: 1 }).serve("GET", "/x");
+    const first = fetch(`${it.front.url}/x`);
+    const handed = await it.reached(0);
+    const queued = fetch(`${it.front.url}/x`);
+    while (it.app.admission.queued === 0) await new Promise(setImmediate);
+    it.breaks = true;
+    // The place goes to the one that waits, which fails: the first must not feel it.
+    handed.sink.reply(reply, bytes("text"), true);
+    handed.sink.ended(receipt);
+    expect((await first).status).toBe(200);
+    expect((await queued).status).toBe(500);
+    expect((await fetch(`${it.front.url}/x`)).status).toBe(500);
     expect([it.receipts.length, it.gateway.exchangesOpen, it.app.admission.running]).toEqual([3, 0, 0]);
   });
 

@@ -172,7 +172,14 @@ export class Instance {
     this.#exchanges.set(number, exchange);
     this.#channel.exchangesOpen = this.#exchanges.size;
     sink.taken(this.id);
-    exchange.body.open("request", request, payload, true);
+    try {
+      exchange.body.open("request", request, payload, true);
+    } catch (error) {
+      // Its head does not fit into a frame: path and parameters are the client's, and JSON makes them longer.
+      const why = error instanceof Error ? error.message : String(error);
+      sink.failed("bad-request", `The request's path, parameters and query are too long together. ${why}`);
+      this.#ended(exchange, undefined);
+    }
     return exchange;
   }
 
