@@ -40,7 +40,8 @@ export class Revision {
         folder,
         limits: app.limits,
         balance: app.balance,
-        instancesMax: Math.max(1, Math.min(app.scale.max, cpus().length)),
+        // Programs want processors: a runner for each is the most that helps, unless more are asked to be kept.
+        scale: { ...app.scale, max: Math.max(1, app.scale.min, Math.min(app.scale.max, cpus().length)) },
         ...(app.socket === undefined ? {} : { sharedReplySocket: app.socket }),
         takesOverReplySocket: replaces !== undefined && replaces.loaded.app.socket === app.socket,
         load: {

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RequestHead } from "../link/messages.ts";
 import type { ExchangeSink } from "./instance.ts";
+import { eventually } from "../../tests/eventually.ts";
 import { Pool } from "./pool.ts";
+import type { ScaleLimits } from "./scale.ts";
 
 /** An exchange as the gateway would see it: what it is told, as words. */
 class Told implements ExchangeSink {
@@ -41,11 +43,18 @@ describe("an instance", () => {
   let pool: Pool;
   const stopped: string[] = [];
 
-  function makePool(below: string): Pool {
+  function makePool(below: string, scale: Partial<ScaleLimits> = {}): Pool {
     const load = { app: "test", programs: {}, programsMax: 4, graceMs: 100, environment: {} };
     return new Pool(
-      { folder: below, limits: {}, balance: "least-requests", instancesMax: 1, takesOverReplySocket: false, load },
-      { sample: () => {}, stopped: (instance, reason) => void stopped.push(`${instance}: ${reason}`) },
+      {
+        folder: below,
+        limits: {},
+        balance: "least-requests",
+        scale: { min: 0, max: 1, idleMs: 60_000, ...scale },
+        takesOverReplySocket: false,
+        load,
+      },
+      { sample: () => {}, stopped: (_instance, reason, expected) => void stopped.push(`${expected ? "asked" : "died"}: ${reason}`) },
     );
   }
 
@@ -69,6 +78,25 @@ describe("an instance", () => {
     await next.over.promise;
     // There is no such program: it is the runner that says so.
     expect(next.words).toEqual(["taken", "failed: spawn-failed", "ended"]);
+    expect(stopped).toEqual([]);
+  });
+
+  test("is stopped when it has been idle for long enough, and another starts for the next request", async () => {
+    pool = makePool(folder, { idleMs: 1 });
+    await pool.start();
+    await eventually("it is stopped", () => stopped.length > 0);
+    expect(stopped).toEqual(["asked: drained"]);
+    expect(readdirSync(folder)).toEqual([]);
+    const next = new Told();
+    pool.open(request("/x"), nothing, next);
+    await next.over.promise;
+    expect(next.words).toEqual(["taken", "failed: spawn-failed", "ended"]);
+  });
+
+  test("is one of as many as are to be kept, however idle", async () => {
+    pool = makePool(folder, { min: 2, max: 2, idleMs: 1 });
+    await pool.start();
+    await eventually("both are there", () => readdirSync(folder).length === 2);
     expect(stopped).toEqual([]);
   });
 });

@@ -103,6 +103,7 @@ export class Instance {
   #listener: { stop(closeActive?: boolean): void } | undefined;
   #state: InstanceState = { at: "starting" };
   #greeted = false;
+  #idleSince = performance.now();
   #lastExchange = 0;
 
   /**
@@ -153,6 +154,11 @@ export class Instance {
   /** Exchanges under way. */
   get open(): number {
     return this.#exchanges.size;
+  }
+
+  /** For how long it has had no exchange, in ms. */
+  get idleMs(): number {
+    return this.#exchanges.size > 0 ? 0 : performance.now() - this.#idleSince;
   }
 
   /** Resolves when it serves; rejects with the reason when it never will. */
@@ -263,6 +269,7 @@ export class Instance {
   #ended(exchange: RunnerExchange, receipt: ReceiptHead | undefined): void {
     this.#exchanges.delete(exchange.number);
     this.#channel.exchangesOpen = this.#exchanges.size;
+    if (this.#exchanges.size === 0) this.#idleSince = performance.now();
     exchange.sink.ended(receipt);
     this.#stopWhenIdle();
   }

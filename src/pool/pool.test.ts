@@ -8,7 +8,7 @@ test("a pool whose instances cannot even be made refuses what waits, and goes on
       folder: "/nonexistent/urocket",
       limits: {},
       balance: "least-requests",
-      instancesMax: 1,
+      scale: { min: 0, max: 1, idleMs: 60_000 },
       takesOverReplySocket: false,
       load: { app: "pets", programs: {}, programsMax: 1, graceMs: 0, environment: {} },
     },

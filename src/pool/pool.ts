@@ -1,16 +1,16 @@
 /**
- * The instances of an app's revision: picks one for each exchange, starts more while there is work for them, replaces one
- * that dies. Exchanges that come while none is ready wait here for the first; how many can wait is the admission's.
+ * The instances of an app's revision: picks one for each exchange, starts more while there is work for them, stops those that
+ * are idle, replaces one that dies. Exchanges that come while none is ready wait here for the first; how many can wait is the admission's.
  */
 import type { RequestHead, SampleHead } from "../link/messages.ts";
 import { type ExchangeHandle, type ExchangeSink, Instance, type InstanceOptions } from "./instance.ts";
 import { pick } from "./balancer.ts";
+import { decide, type ScaleLimits } from "./scale.ts";
 
 export interface PoolOptions extends InstanceOptions {
   readonly balance: "least-requests" | "round-robin";
-  /** Instances at the most. */
-  readonly instancesMax: number;
-  /** The configured reply socket path; the pool's first instance gets it. */
+  readonly scale: ScaleLimits;
+  /** The configured reply socket path; one instance at a time gets it. */
   readonly sharedReplySocket?: string;
   /** The configured path belongs to this host's revision before, which is about to be retired: take it. */
   readonly takesOverReplySocket: boolean;
@@ -22,8 +22,8 @@ export interface PoolEvents {
   stopped(instance: string, reason: string, expected: boolean): void;
 }
 
-/** An instance is added when the least busy one has so many exchanges open: a single one is not worth a process. */
-const busyExchanges = 2;
+/** Idle instances are looked for so often: four times in `idle`, within these bounds. */
+const lookMs = { min: 50, max: 10_000 } as const;
 /** Wait before an instance that died is replaced: doubled for each death in a row, until one has become ready. */
 const backOffMs = { first: 100, max: 10_000 } as const;
 
@@ -31,9 +31,13 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #events: PoolEvents;
   readonly #instances: Instance[] = [];
+  /** Those of them that were asked to stop because they are idle. */
+  readonly #leaving = new Set<Instance>();
   readonly #waiting = new Set<WaitingExchange>();
   /** Who owns the configured reply socket. */
   #sharedOwner: Instance | undefined;
+  #takesOverReplySocket: boolean;
+  #idleTimer: ReturnType<typeof setInterval> | undefined;
   #turn = 0;
   #deathsInARow = 0;
   #replacement: ReturnType<typeof setTimeout> | undefined;
@@ -42,6 +46,7 @@ export class Pool {
   constructor(options: PoolOptions, events: PoolEvents) {
     this.#options = options;
     this.#events = events;
+    this.#takesOverReplySocket = options.takesOverReplySocket;
   }
 
   /** Limits that this machine does not let us hold, as sentences. */
@@ -49,11 +54,17 @@ export class Pool {
     return this.#instances[0]?.limitsNotHeld ?? [];
   }
 
-  /** Starts the first instance. Rejects with its reason when it does not come up; nothing is left of it then. */
+  /**
+   * Starts the first instance, also where none is kept: what is wrong with it is better told now than to a client. Rejects
+   * with its reason when it does not come up; nothing is left of it then.
+   */
   async start(): Promise<void> {
     const first = this.#add();
     try {
       await first.ready;
+      const { idleMs } = this.#options.scale;
+      this.#idleTimer = setInterval(() => this.#adjust(), Math.min(lookMs.max, Math.max(lookMs.min, idleMs / 4)));
+      this.#adjust();
     } catch (error) {
       this.#closing = true;
       clearTimeout(this.#replacement);
@@ -66,14 +77,15 @@ export class Pool {
   open(request: RequestHead, payload: Uint8Array, sink: ExchangeSink): ExchangeHandle {
     const instance = pick(this.#ready, this.#options.balance, this.#turn++);
     if (instance !== undefined) {
-      if (instance.open >= busyExchanges) this.#grow();
-      return instance.exchange(request, payload, sink);
+      const handle = instance.exchange(request, payload, sink);
+      if (this.#instances.length < this.#options.scale.max) this.#adjust();
+      return handle;
     }
     const waiting = new WaitingExchange(request, payload, sink, this.#waiting);
     if (this.#closing) waiting.fail("The app is being stopped");
     else {
       this.#waiting.add(waiting);
-      this.#grow();
+      this.#adjust();
     }
     return waiting;
   }
@@ -97,13 +109,27 @@ export class Pool {
   #close(): void {
     this.#closing = true;
     clearTimeout(this.#replacement);
+    clearInterval(this.#idleTimer);
     for (const waiting of this.#waiting) waiting.fail("The app is being stopped");
   }
 
-  /** Starts one more, unless there are enough, one is on its way, or the last ones died. */
+  /** Starts and stops what `decide` says; starts nothing while the last ones died. */
+  #adjust(): void {
+    if (this.#closing) return;
+    const ready = this.#ready;
+    // One that died is still being cleaned up: its place is not free yet.
+    const starting = this.#instances.length - this.#leaving.size - ready.length;
+    const { start, stop } = decide({ ready, starting, waiting: this.#waiting.size }, this.#options.scale);
+    for (const instance of stop) {
+      // The owner of the configured reply socket leaves last: programs of the others may reply there.
+      if (instance === this.#sharedOwner && this.#instances.length - this.#leaving.size > 1) continue;
+      this.#leaving.add(instance);
+      void instance.drain();
+    }
+    for (let number = 0; number < start && this.#replacement === undefined; number++) this.#grow();
+  }
+
   #grow(): void {
-    if (this.#closing || this.#replacement !== undefined || this.#instances.length >= this.#options.instancesMax) return;
-    if (this.#instances.some((instance) => instance.state === "starting")) return;
     try {
       this.#add();
     } catch (error) {
@@ -116,7 +142,7 @@ export class Pool {
     const shared = this.#sharedOwner === undefined ? this.#options.sharedReplySocket : undefined;
     const load = {
       ...this.#options.load,
-      ...(shared === undefined ? {} : { sharedReplySocket: shared, takesOverReplySocket: this.#options.takesOverReplySocket }),
+      ...(shared === undefined ? {} : { sharedReplySocket: shared, takesOverReplySocket: this.#takesOverReplySocket }),
     };
     const instance: Instance = new Instance(
       { ...this.#options, load },
@@ -130,6 +156,8 @@ export class Pool {
     instance.ready.then(
       () => {
         this.#deathsInARow = 0;
+        // From here the path is this pool's own: nobody else's is ever taken.
+        this.#takesOverReplySocket = false;
         this.#serveWaiting();
       },
       () => {},
@@ -147,9 +175,12 @@ export class Pool {
 
   #stopped(instance: Instance, reason: string): void {
     this.#instances.splice(this.#instances.indexOf(instance), 1);
-    this.#events.stopped(instance.id, reason, this.#closing);
+    const expected = this.#leaving.delete(instance) || this.#closing;
+    this.#events.stopped(instance.id, reason, expected);
     if (this.#sharedOwner === instance) this.#sharedOwner = undefined;
-    if (!this.#closing) this.#replace(reason);
+    if (!expected) this.#replace(reason);
+    // What came while it left waits for another.
+    else this.#adjust();
   }
 
   /** An instance is gone: another takes its place, after a while when none comes up. */
@@ -161,8 +192,10 @@ export class Pool {
     this.#replacement ??= setTimeout(
       () => {
         this.#replacement = undefined;
+        if (this.#closing) return;
         const orphaned = this.#options.sharedReplySocket !== undefined && this.#sharedOwner === undefined;
         if (this.#instances.length === 0 || orphaned) this.#grow();
+        else this.#adjust();
       },
       this.#deathsInARow === 1 ? 0 : wait,
     );
