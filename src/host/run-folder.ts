@@ -2,7 +2,7 @@
  * Where a host keeps what lives only while it runs: links and reply sockets of its instances. The folder says whose it
  * is, so that the next host knows what a killed one left and removes it, and never a living one's.
  */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { processStart } from "../sandbox/process-figures.ts";
 
@@ -32,7 +32,8 @@ export function openRunFolder(candidates: readonly string[]): string {
     }
     try {
       mkdirSync(base, { recursive: true, mode: passable });
-      if (statSync(base).uid === process.getuid?.()) chmodSync(base, passable);
+      refuseForeign(base);
+      chmodSync(base, passable);
       removeAbandoned(base);
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { mode: passable });
@@ -45,6 +46,16 @@ export function openRunFolder(candidates: readonly string[]): string {
     }
   }
   throw new Error(`Cannot make a run folder: ${refusals.join("; ")}`);
+}
+
+/**
+ * Below /tmp anybody can be there first. Whose folder it is can put sockets of their own in the place of ours: the links on
+ * which runners are told what to start. So it must be our own, and no link to elsewhere.
+ */
+function refuseForeign(base: string): void {
+  const found = lstatSync(base);
+  if (!found.isDirectory()) throw new Error(`${base} is not a folder; remove it`);
+  if (found.uid !== process.getuid?.()) throw new Error(`${base} belongs to user ${found.uid}; have it removed, or set XDG_RUNTIME_DIR`);
 }
 
 function removeAbandoned(base: string): void {
