@@ -1,6 +1,6 @@
 /** Changing a service file and contract under a running host. */
 import { describe, expect, test } from "bun:test";
-import { renameSync } from "node:fs";
+import { cpSync, renameSync } from "node:fs";
 import { answerModule } from "./answering.ts";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
@@ -199,5 +199,20 @@ describe("--watch", () => {
     expect((await fetch(`${host.url}/greet?n=50`)).status).toBe(400);
     replaceFile(app, "openapi.yaml", contract(100));
     await eventually("the new limit holds", async () => (await fetch(`${host.url}/greet?n=50`)).status === 200);
+  });
+
+  test("a folder that is replaced is watched on, as a checkout or a deployment does it", async () => {
+    using app = changingApp();
+    await using host = await serve(app.folder, { flags: ["--watch"] });
+    expect(await greeting(host)).toBe("hello");
+    const next = `${app.folder}-next`;
+    cpSync(app.folder, next, { recursive: true });
+    renameSync(app.folder, `${app.folder}-before`);
+    await host.said(/There is no such folder/);
+    renameSync(next, app.folder);
+    app.write("urocket-service.yaml", serviceFile("deployed"));
+    await eventually("the new folder's greeting is given", async () => (await greeting(host)) === "deployed");
+    app.write("urocket-service.yaml", serviceFile("edited"));
+    await eventually("a change in it is taken", async () => (await greeting(host)) === "edited");
   });
 });

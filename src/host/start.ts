@@ -80,7 +80,11 @@ class Host implements RunningHost {
   constructor(settings: HostSettings) {
     this.#settings = settings;
     this.#gateway = new Gateway({ log: settings.log, timing: settings.timing });
-    this.#watch = new FileWatch(() => void this.reload());
+    this.#watch = new FileWatch(() => {
+      this.reload().catch((error: unknown) =>
+        settings.log.host({ level: "error", event: "reload-failed", message: `Cannot reload: ${messageOf(error)}` }),
+      );
+    });
   }
 
   async start(apps: readonly ReadyApp[]): Promise<void> {
