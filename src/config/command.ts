@@ -2,6 +2,7 @@
  * `cmd`: the program of an operation. A text is split into words (tag `!ToSplit`, or none), a list is taken as it is (tag
  * `!Splitted`, or none). `{{jsonpayload}}` stands for the payload and stays in the words, spelled without spaces.
  */
+import { argumentBytesMax, payloadPlaceholder } from "../core/program-arguments.ts";
 import { nearest } from "../core/suggest.ts";
 import { splitCommand } from "./command-words.ts";
 import type { Reading } from "./reading.ts";
@@ -10,13 +11,7 @@ import { refuseType } from "./shape.ts";
 import { describeValue, quoted } from "./value.ts";
 import type { List, Text, Value } from "./value.ts";
 
-/** Where an argument is replaced by the payload. */
-export const payloadPlaceholder = "{{jsonpayload}}";
-
 export type Command = readonly [string, ...string[]];
-
-/** Bytes of one argument, without its NUL: the kernel's MAX_ARG_STRLEN (execve(2)). */
-export const argumentBytesMax = 131_071;
 
 const expected = 'a command such as "php list.php", or a list of its words such as [php, list.php]';
 

@@ -3,7 +3,7 @@
  * program could not tell whose value it got.
  */
 import type { EnvironmentEntry } from "./app.ts";
-import { argumentBytesMax } from "./command.ts";
+import { argumentBytesMax } from "../core/program-arguments.ts";
 import type { Reading } from "./reading.ts";
 import type { Shape } from "./shape.ts";
 import { refuseTag, refuseType } from "./shape.ts";

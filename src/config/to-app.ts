@@ -3,9 +3,10 @@
  * more than one key, or the machine.
  */
 import { basename, dirname, resolve } from "node:path";
+import { payloadPlaceholder } from "../core/program-arguments.ts";
+import { socketPathBytesMax } from "../core/socket-path.ts";
 import { methods } from "./app.ts";
 import type { App, AppOperation, EnvironmentEntry, Limits, Method, Scale } from "./app.ts";
-import { payloadPlaceholder } from "./command.ts";
 import { defaults, isLabel } from "./description.ts";
 import type { ReadInject, ReadOperation, ReadPathItem, ReadServiceFile } from "./description.ts";
 import type { Located, Row } from "./fields.ts";
@@ -26,9 +27,6 @@ export interface Context {
   readonly standing: Standing;
   readonly reading: Reading;
 }
-
-/** Bytes of a unix socket's path without its NUL: sun_path of unix(7). */
-const socketPathBytesMax = 107;
 
 /**
  * There is no app when there is no name; every other problem is told to the context's reading only, and then the app is

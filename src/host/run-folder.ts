@@ -4,14 +4,15 @@
  */
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { socketPathBytesMax } from "../core/socket-path.ts";
 import { processStart } from "../sandbox/process-figures.ts";
 
 const ownerFile = "host.json";
 const prefix = "serve-";
 /** Programs that run as another user pass through to their own reply socket; nobody else sees what is there. */
 export const passable = 0o711;
-/** `sun_path` of unix(7) is 108 bytes with its end; what comes below the run folder takes at most this much of it. */
-const pathBytesMax = 107 - "/a9999/00000000-0000-0000-0000-000000000000/reply-4294967295.sock".length;
+/** What comes below the run folder takes at most this much of a socket's path. */
+const pathBytesMax = socketPathBytesMax - "/a9999/00000000-0000-0000-0000-000000000000/reply-4294967295.sock".length;
 
 interface Owner {
   readonly pid: number;

@@ -3,20 +3,13 @@
  * its end and to the end of everything it started, and says at last what it used. What may follow what is decided by
  * `exchange-state.ts`; here is what is done about it.
  */
+import { argumentBytesMax } from "../core/program-arguments.ts";
 import type { Ticked } from "../core/ticker.ts";
 import type { ProgramSample, ReceiptHead, ReplyHead, RequestHead, ResetHead, ResetReason } from "../link/messages.ts";
 import type { EndedHow } from "./ended-exchanges.ts";
 import { type EndCause, endedBy, type ExchangeEvent, type ExchangeState, transition, waiting } from "./exchange-state.ts";
 import { Program, signalProcess } from "./program.ts";
-import {
-  argumentBytesMax,
-  oversizedArgument,
-  type ProgramPlan,
-  programArguments,
-  programEnvironment,
-  spawnFailure,
-  valueWithNul,
-} from "./program-plan.ts";
+import { oversizedArgument, type ProgramPlan, programArguments, programEnvironment, spawnFailure, valueWithNul } from "./program-plan.ts";
 import type { ProgramReply } from "./reply-head.ts";
 import type { ReplyRefusal, ReplySource, ReplyTarget } from "./reply-connection.ts";
 import type { RunnerParts } from "./runner-parts.ts";

@@ -4,12 +4,9 @@
  */
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { argumentBytesMax, payloadPlaceholder } from "../core/program-arguments.ts";
 import type { LoadHead, ProgramSpec, RequestHead } from "../link/messages.ts";
 
-/** Stands in an argument for the payload. */
-export const payloadPlaceholder = "{{jsonpayload}}";
-/** Linux takes no longer string as one argument (MAX_ARG_STRLEN, 32 pages, with its NUL). */
-export const argumentBytesMax = 131_071;
 /** Where programs are looked for when nothing says so (as execvp does). */
 const fallbackPath = "/usr/local/bin:/usr/bin:/bin";
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { ownPeakBytes } from "../sandbox/process-figures.ts";
-import { argumentBytesMax } from "./program-plan.ts";
+import { argumentBytesMax } from "../core/program-arguments.ts";
 import { HeardExchange, RunnerTrial } from "./runner-trial.ts";
 
 const post = (query = "", options = "") =>

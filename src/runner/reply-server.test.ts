@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { ProgramReply } from "./reply-head.ts";
 import { EndedExchanges, type EndedHow } from "./ended-exchanges.ts";
 import type { ReplyRefusal, ReplySource, ReplyTarget } from "./reply-connection.ts";
-import { connectionsMax, ReplyServer, socketPathBytesMax } from "./reply-server.ts";
+import { socketPathBytesMax } from "../core/socket-path.ts";
+import { connectionsMax, ReplyServer } from "./reply-server.ts";
 import { findSibling } from "./reply-siblings.ts";
 
 /** An exchange that takes what comes. */

@@ -4,13 +4,12 @@
  */
 import { chmodSync, chownSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import type { UnixSocketListener } from "bun";
+import { socketPathBytesMax } from "../core/socket-path.ts";
 import type { Ticked } from "../core/ticker.ts";
 import type { UserIds } from "./program-plan.ts";
 import { answerText, tooManyConnections } from "./reply-answer.ts";
 import { ReplyConnection, type ReplyDesk } from "./reply-connection.ts";
 
-/** sun_path of unix(7), without its NUL. */
-export const socketPathBytesMax = 107;
 export const connectionsMax = 1024;
 /** Connections are looked through for idle ones this often. */
 const idleCheckMs = 1000;
