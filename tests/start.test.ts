@@ -115,6 +115,7 @@ describe("what is refused", () => {
     const { exitCode, stderr } = await serveInVain(app.folder, { flags: ["--port", `${host.port}`] });
     expect(exitCode).toBe(1);
     expect(stderr).toContain(`${host.port}`);
+    expect(stderr).toContain("Choose another with --port");
     expect((await fetch(`${host.url}/here`)).status).toBe(200);
   });
 
@@ -174,6 +175,7 @@ describe("the configured reply socket", () => {
     const { exitCode, stderr } = await serveInVain(app.folder);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(app.path("reply.sock"));
+    expect(stderr).toContain("give this one a `socket:` of its own");
     expect((await fetch(`${first.url}/here`)).status).toBe(200);
     expect(lstatSync(app.path("reply.sock")).isSocket()).toBeTrue();
   });

@@ -63,22 +63,18 @@ test("on a terminal it says how to stop", () => {
   );
 });
 
-test("a failed start says what to do, in the host's words or ours, and gives the exit code", () => {
-  const failed = (failure: StartFailure, changes: Partial<ServeSettings> = {}): { lines: string[]; code: number } => {
+test("a failed start says what to do, and gives the exit code", () => {
+  const failed = (failure: StartFailure): { lines: string[]; code: number } => {
     let code = -1;
     const lines = said((stream) => {
-      code = tellStartFailure(stream, failure, { ...settings, ...changes }, "/srv");
+      code = tellStartFailure(stream, failure, "/srv");
     });
     return { lines, code };
   };
-  expect(failed({ kind: "address-in-use", message: "m", hint: "the host's own" })).toEqual({
-    lines: ["error: m", "  the host's own"],
+  expect(failed({ kind: "address-in-use", message: "m", hint: "choose another" })).toEqual({
+    lines: ["error: m", "  choose another"],
     code: 1,
   });
-  expect(failed({ kind: "address-in-use", message: "m" }).lines[1]).toContain("--port");
-  expect(failed({ kind: "address-not-allowed", message: "m" }, { port: 80 }).lines[1]).toContain("CAP_NET_BIND_SERVICE");
-  expect(failed({ kind: "address-not-allowed", message: "m" }, { address: "192.0.2.7" }).lines[1]).toContain("192.0.2.7");
-  expect(failed({ kind: "reply-socket-in-use", message: "m" }).lines[1]).toContain("socket:");
   expect(failed({ kind: "instance-failed", message: "m" })).toEqual({ lines: ["error: m"], code: 1 });
   const problems = [{ severity: "error", file: "/srv/pets/x.yaml", message: "Broken" } as const];
   expect(failed({ kind: "configuration", problems })).toEqual({

@@ -39,29 +39,15 @@ function exposure(address: string): { readonly message: string; readonly hint: s
 }
 
 /** Says why a host did not start; the exit code that goes with it. */
-export function tellStartFailure(stream: Stream, failure: StartFailure, { address, port }: ServeSettings, folder: string): ExitCode {
+export function tellStartFailure(stream: Stream, failure: StartFailure, folder: string): ExitCode {
   if (failure.kind === "configuration") {
     tellDiagnostics(stream, failure.problems, folder);
     const errors = failure.problems.filter(({ severity }) => severity === "error").length;
     complain(stream, { message: `Cannot serve: ${errors} error${errors === 1 ? "" : "s"} in the configuration` });
     return exitCode.usage;
   }
-  complain(stream, { message: failure.message, hint: failure.hint ?? hintFor(failure.kind, address, port) });
+  complain(stream, failure);
   return exitCode.failed;
-}
-
-function hintFor(kind: Exclude<StartFailure["kind"], "configuration">, address: string, port: number): string | undefined {
-  switch (kind) {
-    case "address-in-use":
-      return `Choose another port with --port, or end what listens there: ss -ltnp 'sport = :${port}' names it.`;
-    case "address-not-allowed":
-      if (port > 0 && port < 1024) return "Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another with --port, 8080 say.";
-      return `Choose an address of this machine with --address; ${address} seems to be none that may be listened on.`;
-    case "reply-socket-in-use":
-      return "Another host serves this app, or one with the same `socket:`. End it, or give this one a `socket:` of its own.";
-    case "instance-failed":
-      return undefined;
-  }
 }
 
 export function tellReloaded(stream: Stream, outcome: ReloadOutcome, folder: string): void {

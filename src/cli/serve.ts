@@ -92,7 +92,7 @@ class Foreground {
     // HUP and --watch are told alike.
     const onReload = (app: ReloadedApp): void => tellReloaded(err, { apps: [app] }, process.cwd());
     const outcome = await startHost({ folders: this.#folders, address, port, timing, watch, graceMs, log: this.#log, onReload });
-    if (!outcome.ok) return tellStartFailure(err, outcome.failure, this.#settings, process.cwd());
+    if (!outcome.ok) return tellStartFailure(err, outcome.failure, process.cwd());
     this.#host = outcome.host;
     tellDiagnostics(err, outcome.warnings, process.cwd());
     tellStarted(err, outcome.host, this.#settings, process.cwd());

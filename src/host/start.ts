@@ -285,7 +285,10 @@ async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
 function toFailure(error: unknown, { address, port }: HostSettings): StartFailure {
   if (isRouteConflict(error)) return { kind: "configuration", problems: [conflict(error)] };
   if (error instanceof InstanceFailure) {
-    return { kind: error.code === "reply-socket-in-use" ? error.code : "instance-failed", message: error.message };
+    const { message, code } = error;
+    if (code !== "reply-socket-in-use") return { kind: "instance-failed", message };
+    const hint = "Another host serves this app, or one with the same `socket:`. End it, or give this one a `socket:` of its own";
+    return { kind: code, message, hint };
   }
   const code = (error as { code?: unknown } | undefined)?.code;
   switch (code) {
