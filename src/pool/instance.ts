@@ -244,8 +244,10 @@ export class Instance {
       case "ping":
         return this.#channel.send("ping", 0);
       case "receipt":
-        if (exchange !== undefined) this.#ended(exchange, parse<ReceiptHead>(frame));
-        return;
+        if (exchange === undefined) return;
+        // After a reset of ours there need be none; then nobody listens to this any more.
+        exchange.unanswered("no-reply", "The app's instance ended the exchange without a reply");
+        return this.#ended(exchange, parse<ReceiptHead>(frame));
       default:
         exchange?.frame(frame);
     }
@@ -290,7 +292,7 @@ export class Instance {
     clearTimeout(this.#startTimer);
     this.#started.reject(new InstanceFailure(reason, code));
     for (const exchange of this.#exchanges.values()) {
-      exchange.lost(reason);
+      exchange.unanswered("runner-died", `The app's instance ended: ${reason}`);
       this.#ended(exchange, undefined);
     }
     void this.#cleanUp(drained).then(() => {
@@ -384,8 +386,9 @@ class RunnerExchange implements ExchangeHandle {
     this.#channel.send("reset", this.number, { reason });
   }
 
-  lost(reason: string): void {
-    if (this.#replied !== "whole" && this.#replied !== "failed") this.sink.failed("runner-died", `The app's instance ended: ${reason}`);
+  /** No reply comes any more, or no more of it: told where that is news. */
+  unanswered(reason: "runner-died" | "no-reply", detail: string): void {
+    if (this.#replied !== "whole" && this.#replied !== "failed") this.sink.failed(reason, detail);
   }
 
   #receive(bytes: number): void {
