@@ -150,7 +150,10 @@ export interface WindowHead {
   readonly bytes: number;
 }
 
-/** Runner → host, about each second while some program has run for longer than one: what it uses now (ready for `top`). */
+/**
+ * Runner → host, about each second while some program has run for longer than one: what it uses now (ready for `top`).
+ * Once more after the last has ended, without any.
+ */
 export interface SampleHead {
   readonly programs: readonly ProgramSample[];
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { ownPeakBytes } from "../sandbox/process-figures.ts";
+import { eventually } from "../../tests/eventually.ts";
 import { argumentBytesMax } from "../core/program-arguments.ts";
 import { HeardExchange, RunnerTrial } from "./runner-trial.ts";
 
@@ -371,6 +372,16 @@ describe("figures", () => {
     expect(sample?.residentBytes).toBeGreaterThan(0);
     heard.exchange?.cancel("client-left");
     expect((await heard.over.promise).endedBy).toBe("client-left");
+  });
+
+  test("of long-running programs are told while they run, and none when the last has ended", async () => {
+    await using own = await RunnerTrial.open({ programs: { hang: "exec sleep 1000" } });
+    const heard = own.send("hang");
+    const sample = await eventually("a sample comes", () => own.samples[0]);
+    expect(sample.programs).toEqual([expect.objectContaining({ id: heard.id, operation: "hang", processes: 1 })]);
+    heard.exchange?.cancel("client-left");
+    await heard.over.promise;
+    await eventually("an empty sample comes", () => own.samples.at(-1)?.programs.length === 0);
   });
 
   test("of memory without a control group are a bound, or the program's own where it took more than the runner", async () => {

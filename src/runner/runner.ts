@@ -37,6 +37,7 @@ export class Runner {
   readonly #ticked: Ticked = { tick: (nowMs) => this.#tick(nowMs) };
   readonly #sample: (sample: SampleHead) => void;
   #sampledAt = 0;
+  #sampledSome = false;
   #idle: (() => void) | undefined;
 
   private constructor(load: LoadHead, pipes: StdioPipes, sample: (sample: SampleHead) => void) {
@@ -155,11 +156,14 @@ export class Runner {
 
   #tick(nowMs: number): void {
     this.#replies.tick(nowMs);
-    if (this.#exchanges.size === 0 && this.#replies.connections === 0) this.#parts.ticker.remove(this.#ticked);
-    if (nowMs - this.#sampledAt < sampleEveryMs) return;
+    const idle = this.#exchanges.size === 0;
+    if (idle && this.#replies.connections === 0) this.#parts.ticker.remove(this.#ticked);
+    if (nowMs - this.#sampledAt < sampleEveryMs && !(idle && this.#sampledSome)) return;
     this.#sampledAt = nowMs;
     const programs = [...this.#exchanges].flatMap((exchange) => exchange.sample(nowMs) ?? []);
-    if (programs.length > 0) this.#sample({ programs });
+    // An empty sample once, when the last long-running program has ended: else it would seem to run on.
+    if (programs.length > 0 || this.#sampledSome) this.#sample({ programs });
+    this.#sampledSome = programs.length > 0;
   }
 }
 
