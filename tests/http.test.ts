@@ -80,7 +80,7 @@ describe("HTTP", () => {
 
     test("OPTIONS tells the verbs of a path without starting a program", async () => {
       const response = await fetch(`${host.url}/things`, { method: "OPTIONS" });
-      expect([200, 204]).toContain(response.status);
+      expect(response.status).toBe(204);
       expect(response.headers.get("allow")).toContain("POST");
       expect(response.headers.get("x-program")).toBeNull();
     });

@@ -122,7 +122,7 @@ describe("stopping", () => {
     host.signal("SIGINT");
     await eventually("the listener is closed", async () => await refusesConnections(host.port));
     host.signal("SIGINT");
-    await host.exited;
+    expect(await host.exited).toBe(130);
     // It did not wait for the programs, which would have had until their deadline of twenty seconds.
     await eventually("every process is gone", () => host.processes().length === 0, 10_000);
     await Promise.all(requests);
