@@ -364,8 +364,11 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     const status = problemStatus[problem.kind];
     const begun = this.#stream !== undefined;
     if (!this.#finish({ status: begun ? this.#verdict.status : status, error: problem.kind, detail: problem.detail })) return;
-    if (begun) this.#stream?.breakOff();
-    else this.#respond(problemResponse(problem, this.#mark(new Headers()), this.#incoming.requestId));
+    if (begun) {
+      // A client that does not read does not see the end either: its connection idles out.
+      this.#incoming.connection.letIdle(this.#incoming.request);
+      this.#stream?.breakOff();
+    } else this.#respond(problemResponse(problem, this.#mark(new Headers()), this.#incoming.requestId));
   }
 
   /** A defect of the host, or a schema that cannot be compiled: it costs this exchange and nothing else. */

@@ -6,7 +6,7 @@ import type { Log, Receipt } from "../telemetry/receipt.ts";
 import { Admission } from "./admission.ts";
 import type { DispatchRequest, DispatchSink, OpenExchange } from "./dispatch.ts";
 import { Gateway } from "./gateway.ts";
-import { type Front, openHttpFront } from "./http-front.ts";
+import { type Front, type FrontConnection, openHttpFront } from "./http-front.ts";
 import { type ServedApp, Traffic } from "./operation.ts";
 import { Router } from "./router.ts";
 
@@ -460,6 +460,23 @@ describe("a gateway", () => {
     expect((await queued).status).toBe(500);
     expect((await fetch(`${it.front.url}/x`)).status).toBe(500);
     expect([it.receipts.length, it.gateway.exchangesOpen, it.app.admission.running]).toEqual([3, 0, 0]);
+  });
+
+  test("a stream that its deadline breaks off leaves its connection to the idle timeout: nobody may be reading it", async () => {
+    const it = bed().serve("GET", "/x", { timeoutMs: 60 });
+    const told: string[] = [];
+    const connection: FrontConnection = {
+      holdOpen: () => void told.push("held open"),
+      letIdle: () => void told.push("let idle"),
+      clientAddress: () => undefined,
+    };
+    const responded = it.gateway.handle(new Request("http://localhost/x"), connection);
+    const handed = await it.reached(0);
+    handed.sink.reply(reply, bytes("begun"), false);
+    const { body } = await responded;
+    await it.told(0);
+    expect([told, handed.resets, it.app.admission.running]).toEqual([["held open", "let idle"], ["deadline"], 0]);
+    await body?.cancel();
   });
 
   test("drains: refuses what is new, waits for what is open, ends what is left when told to", async () => {
