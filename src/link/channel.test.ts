@@ -89,7 +89,7 @@ describe("a channel", () => {
     const received = collect(runner, 1, false);
     const gone = new Promise<void>((resolve) => (body.onWritable = resolve));
     expect(body.open("request", {}, Buffer.alloc(windowBytes + 10), true)).toBe(false);
-    host.channel.send("ping", 0, undefined, undefined, true);
+    host.channel.send("drain", 0, undefined, undefined, true);
     const beforeGrant = await received.done;
     expect(beforeGrant.length).toBe(windowBytes);
     received.credit.consumed(windowBytes);

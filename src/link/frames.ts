@@ -18,7 +18,6 @@ export const frameTypes = [
   "log",
   "sample",
   "drain",
-  "ping",
 ] as const;
 export type FrameType = (typeof frameTypes)[number];
 

@@ -241,8 +241,6 @@ export class Instance {
         return exchange?.output(frame);
       case "sample":
         return this.#events.sample(parse<SampleHead>(frame));
-      case "ping":
-        return this.#channel.send("ping", 0);
       case "receipt":
         if (exchange === undefined) return;
         // After a reset of ours there need be none; then nobody listens to this any more.

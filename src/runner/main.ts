@@ -116,8 +116,6 @@ class RunnerProcess {
         return this.#open.get(frame.exchange)?.exchange?.cancel(endCause(JSON.parse(frame.head) as ResetHead));
       case "verdict":
         return this.#open.get(frame.exchange)?.exchange?.verdict((JSON.parse(frame.head) as VerdictHead).status, frame.body);
-      case "ping":
-        return this.#channel.send("ping", 0);
       default:
       // "drain": the host sends no more requests and closes the link when the last is over.
     }
