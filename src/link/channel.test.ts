@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IncomingCredit, OutgoingBody, windowBytes } from "./body.ts";
-import { Channel, channelSocket, hostFrameBytesMax, runnerFrameBytesMax } from "./channel.ts";
+import { Channel, channelSocket, hostFrameBytesMax, pendingBytesMax, runnerFrameBytesMax } from "./channel.ts";
 import type { Frame } from "./frames.ts";
 import type { WindowHead } from "./messages.ts";
 
@@ -122,6 +122,16 @@ describe("a channel", () => {
     host.onFrame = (frame) => void JSON.parse(frame.head);
     runner.channel.send("reply", 1);
     expect(await host.closed).toContain("link failure");
+  });
+
+  test("ends when more waits for a peer that does not read than the maximum", async () => {
+    const it = side(runnerFrameBytesMax);
+    // Never attached: nothing of it can go.
+    let sent = 0;
+    for (; !it.channel.closed; sent++) it.channel.send("data", 1, undefined, new Uint8Array(runnerFrameBytesMax));
+    expect(await it.closed).toMatch(/^the peer does not read: \d+ bytes wait$/);
+    expect((sent - 1) * runnerFrameBytesMax).toBeLessThanOrEqual(pendingBytesMax);
+    expect(it.channel.pendingBytes).toBe(0);
   });
 
   test("sends what is queued before it closes by its own will", async () => {

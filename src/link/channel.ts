@@ -9,7 +9,7 @@ import { type Frame, type FrameType, FrameReader, FrameViolation, frameHeaderByt
 /** At most so many exchanges are open when a frame is written without waiting for the loop's turn. */
 const eagerExchangesMax = 2;
 /** What may wait for a peer that does not read. Windows keep bodies far below it; a peer that lets it fill is ended. */
-const pendingBytesMax = 64 * 1024 * 1024;
+export const pendingBytesMax = 64 * 1024 * 1024;
 const startBytes = 128 * 1024;
 
 /** Frames of the host, which is trusted: a `load` of ten thousand operations is large. */
@@ -126,11 +126,12 @@ export class Channel {
   /** Room behind `#to`: by moving what is left to the front, else by a buffer twice as long. */
   #makeRoom(bytes: number): boolean {
     const pending = this.#to - this.#from;
-    if (this.#to + bytes <= this.#buffer.length) return true;
-    if (pending + bytes > pendingBytesMax + hostFrameBytesMax) {
+    // What waits counts, not the frame: one may itself be as long.
+    if (pending > pendingBytesMax) {
       this.terminate(`the peer does not read: ${pending} bytes wait`);
       return false;
     }
+    if (this.#to + bytes <= this.#buffer.length) return true;
     let length = this.#buffer.length;
     while (length < pending + bytes) length *= 2;
     const target = length === this.#buffer.length ? this.#buffer : Buffer.allocUnsafe(length);
