@@ -9,7 +9,8 @@ test("disposing of the ground ends every process with its descendants and remove
   const server = ground.start("server", ["sh", "-c", `sleep 1000 & echo $! > ${ready}.tmp && mv ${ready}.tmp ${ready}; wait`]);
   while (!existsSync(ready)) await Bun.sleep(1);
   const family = processTree([server.pid]).map(({ pid }) => pid);
-  expect(family.length).toBe(2);
+  // The shell and its sleep; and mv, if it is seen in its last moment.
+  expect(family.length).toBeGreaterThanOrEqual(2);
   await ground[Symbol.asyncDispose]();
   while (processTree(family).length > 0) await Bun.sleep(1); // killed, and waiting for init to reap it
   expect(existsSync(ground.folder)).toBe(false);
