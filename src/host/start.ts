@@ -76,6 +76,8 @@ class Host implements RunningHost {
   #draining: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #reloading: Promise<ReloadOutcome> | undefined;
+  /** The new version of a reload that is under way. */
+  #starting: Revision | undefined;
 
   constructor(settings: HostSettings) {
     this.#settings = settings;
@@ -183,7 +185,10 @@ class Host implements RunningHost {
     void this.#front?.drain();
     this.#gateway.abort();
     const revisions = [...this.#serving.map(({ revision }) => revision), ...this.#retiring.keys()];
+    if (this.#starting !== undefined) revisions.push(this.#starting);
     await Promise.all(revisions.map((revision) => revision.pool.kill("the host was stopped")));
+    // It fails by that, and tells so itself; what it began has to be gone.
+    await this.#reloading?.catch(() => {});
     await this.#front?.close();
     this.#gateway.close();
     if (this.#runFolder !== undefined) rmSync(this.#runFolder, { recursive: true, force: true });
@@ -234,8 +239,10 @@ class Host implements RunningHost {
     if (!loaded.ok) return { outcome: "kept-old", problems: loaded.problems };
     const print = await fingerprint(loaded);
     if (print === serving.fingerprint) return { outcome: "unchanged", problems: loaded.warnings };
+    if (this.#stopping !== undefined) return { outcome: "kept-old", problems: [] };
     const old = serving.revision;
     const fresh = this.#makeRevision(loaded, old);
+    this.#starting = fresh;
     try {
       const others = this.#serving.filter((other) => other !== serving).map(({ revision }) => revision);
       const router = new Router([...others, fresh].flatMap((revision) => revision.routes));
@@ -251,6 +258,8 @@ class Host implements RunningHost {
         ? conflict(error)
         : { severity: "error", file: loaded.app.file, message: messageOf(error) };
       return { outcome: "kept-old", problems: [...loaded.warnings, problem] };
+    } finally {
+      this.#starting = undefined;
     }
     this.#retiring.set(
       old,
