@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RequestHead } from "../link/messages.ts";
@@ -43,7 +43,7 @@ describe("an instance", () => {
   let pool: Pool;
   const stopped: string[] = [];
 
-  function makePool(below: string, scale: Partial<ScaleLimits> = {}): Pool {
+  function makePool(below: string, scale: Partial<ScaleLimits> = {}, socket?: string): Pool {
     const load = { app: "test", programs: {}, programsMax: 4, graceMs: 100, environment: {} };
     return new Pool(
       {
@@ -51,6 +51,7 @@ describe("an instance", () => {
         limits: {},
         balance: "least-requests",
         scale: { min: 0, max: 1, idleMs: 60_000, ...scale },
+        ...(socket === undefined ? {} : { sharedReplySocket: socket }),
         takesOverReplySocket: false,
         load,
       },
@@ -91,6 +92,23 @@ describe("an instance", () => {
     pool.open(request("/x"), nothing, next);
     await next.over.promise;
     expect(next.words).toEqual(["taken", "failed: spawn-failed", "ended"]);
+  });
+
+  test("has the configured reply socket whenever it takes a request, also while the one before it leaves", async () => {
+    const socket = join(folder, "configured.sock");
+    mkdirSync(join(folder, "instances"));
+    pool = makePool(join(folder, "instances"), { idleMs: 1 }, socket);
+    await pool.start();
+    const there: boolean[] = [];
+    for (let round = 0; round < 5; round++) {
+      // From here the one before is on its way out; asked at every turn, so that it is not gone yet.
+      while (existsSync(socket)) await new Promise((resolve) => setImmediate(resolve));
+      const next = new Told();
+      next.taken = () => void there.push(existsSync(socket));
+      pool.open(request("/x"), nothing, next);
+      await next.over.promise;
+    }
+    expect(there).toEqual([true, true, true, true, true]);
   });
 
   test("is one of as many as are to be kept, however idle", async () => {

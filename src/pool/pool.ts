@@ -126,6 +126,8 @@ export class Pool {
       this.#leaving.add(instance);
       void instance.drain();
     }
+    // While the configured reply socket's owner leaves nobody else can have it: the next one starts when it is gone.
+    if (this.#sharedOwner !== undefined && this.#leaving.has(this.#sharedOwner)) return;
     for (let number = 0; number < start && this.#replacement === undefined; number++) this.#grow();
   }
 
