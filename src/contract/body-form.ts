@@ -1,9 +1,10 @@
 /**
  * Form bodies (application/x-www-form-urlencoded): each property by its `encoding`, as a query parameter is by its style.
  */
+import { emptyRecord } from "../core/record.ts";
 import { bodyFault, type BodyEntry, type BodyValue } from "./body-value.ts";
 import { decodeUtf8 } from "./body-text.ts";
-import { emptyRecord, isRecord, member } from "./json.ts";
+import { isRecord, member } from "./json.ts";
 import { findPairs, type Notation } from "./notation.ts";
 import { decodeForm, readPairs, type Pair } from "./query.ts";
 import type { Shape } from "./shape.ts";
@@ -21,7 +22,7 @@ export function readFormBody(body: Uint8Array, entry: BodyEntry): BodyValue {
 /** An object of named values, typed by the entry's schema. */
 export function valueOfPairs(pairs: readonly Pair[], entry: BodyEntry, decode: (raw: string) => string | undefined): BodyValue {
   const { shape } = entry;
-  const strings = emptyRecord() as Record<string, Strings>;
+  const strings = emptyRecord<Strings>();
   const names = shape.propertyNames();
   const declared = new Set(names);
   const used = new Set<string>();

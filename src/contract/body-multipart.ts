@@ -2,10 +2,11 @@
  * Multipart bodies: fields by name, each by its `encoding`. Files become base64 in the value that is handed on; they are
  * judged as the bytes they are.
  */
+import { emptyRecord } from "../core/record.ts";
 import type { Violation } from "./contract.ts";
 import { bodyFault, type BodyEntry, type BodyValue } from "./body-value.ts";
 import { decodeText } from "./body-text.ts";
-import { emptyRecord, member, pathText, textOf } from "./json.ts";
+import { member, pathText, textOf } from "./json.ts";
 import { formatOf, parseMediaType, specificity, type MediaType } from "./media-type.ts";
 import { splitParts, type Part } from "./multipart.ts";
 import { readNumber } from "./scalar.ts";

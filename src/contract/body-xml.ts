@@ -2,10 +2,11 @@
  * XML bodies, converted to values by the `xml` objects of the contract's schema (§4.7.26): names, attributes, wrapped
  * lists. Namespace prefixes are ignored. Document types are refused, so there are no entities to expand.
  */
+import { emptyRecord } from "../core/record.ts";
 import { XMLParser, XMLValidator } from "fast-xml-parser";
 import { bodyFault, type BodyValue } from "./body-value.ts";
 import { decodeText } from "./body-text.ts";
-import { emptyRecord, isRecord, member, textOf } from "./json.ts";
+import { isRecord, member, textOf } from "./json.ts";
 import { readScalar, type Preference } from "./scalar.ts";
 import type { Shape } from "./shape.ts";
 import { holdsBigint, writable } from "./typed.ts";

@@ -3,8 +3,9 @@
  * and unknown keywords are left out instead of failing a request. References become the keys of a pool, so recursion and
  * size do not matter.
  */
+import { emptyRecord } from "../core/record.ts";
 import { compilePattern, type Documents, type Target } from "./documents.ts";
-import { emptyRecord, entriesOf, isRecord, listOf, member, type JsonRecord } from "./json.ts";
+import { entriesOf, isRecord, listOf, member, type JsonRecord } from "./json.ts";
 
 /** OpenAPI 3.0's schemas are a dialect of draft 4 of its own; 3.1's are JSON Schema 2020-12. */
 export type Dialect = "3.0" | "3.1";
@@ -256,7 +257,7 @@ export class Converter {
   }
 
   #map(schemas: JsonRecord, accepts: (name: string) => boolean = () => true): Record<string, Converted> {
-    const out = emptyRecord() as Record<string, Converted>;
+    const out = emptyRecord<Converted>();
     for (const [name, schema] of Object.entries(schemas)) if (accepts(name)) out[name] = this.#child(schema);
     return out;
   }

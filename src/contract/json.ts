@@ -28,11 +28,6 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** An object without a prototype: a member may have any name, `__proto__` too, and mean nothing but itself. */
-export function emptyRecord(): Record<string, unknown> {
-  return Object.create(null) as Record<string, unknown>;
-}
-
 /** The segments of a JSON pointer (RFC 6901), without its leading "/"; "" has none. */
 export function pointerTrail(pointer: string): string[] {
   if (pointer === "") return [];

@@ -1,7 +1,7 @@
 /**
  * Finds what is given for one name, by its `style` and `explode`, in whichever part of a request it is looked for.
  */
-import { emptyRecord } from "./json.ts";
+import { emptyRecord } from "../core/record.ts";
 import type { Pair } from "./query.ts";
 import type { Shape } from "./shape.ts";
 import {
@@ -110,7 +110,7 @@ function findObject(notation: Notation, pairs: readonly Pair[], claimed: Readonl
   if (style === "deepObject" || pairs.some((pair) => isBracketed(pair.name, name))) return readDeepObject(pairs, name, decode);
   if (style !== "form" || !notation.explode) return undefined;
   const others = shape.speaksOfOthers;
-  const out = emptyRecord() as Record<string, Strings>;
+  const out = emptyRecord<Strings>();
   for (const pair of pairs) {
     if (!shape.declares(pair.name) && (!others || claimed.has(pair.name))) continue;
     const value = decode(pair.raw);

@@ -1,10 +1,11 @@
 /**
  * The parameters of an operation: declared once, merged from path and operation, and read from each request.
  */
+import { emptyRecord } from "../core/record.ts";
 import type { RequestParts, Violation } from "./contract.ts";
 import type { Direction } from "./dialect.ts";
 import type { Documents } from "./documents.ts";
-import { emptyRecord, entriesOf, isRecord, listOf, member, type JsonRecord } from "./json.ts";
+import { entriesOf, isRecord, listOf, member, type JsonRecord } from "./json.ts";
 import { formatOf, parseMediaType } from "./media-type.ts";
 import { findPairs, findText, type Found, type Notation } from "./notation.ts";
 import { decodeForm, decodePercent, readCookies, readPairs, type Pair } from "./query.ts";

@@ -2,7 +2,7 @@
  * The `style` and `explode` of OpenAPI's parameters (§4.7.12.2, RFC 6570): from raw text to the strings that the values
  * are made of. What the strings mean is the schema's business, and comes after.
  */
-import { emptyRecord } from "./json.ts";
+import { emptyRecord } from "../core/record.ts";
 import type { Pair } from "./query.ts";
 
 export const styles = ["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject"] as const;
@@ -30,7 +30,7 @@ function whole(items: Items): Reading {
 }
 
 function toObject(items: Items): Reading {
-  const object = emptyRecord() as Record<string, Strings>;
+  const object = emptyRecord<Strings>();
   for (let index = 0; index < items.length; index += 2) {
     const name = items[index];
     const value = items[index + 1] ?? (index + 1 < items.length ? undefined : "");
@@ -167,7 +167,7 @@ function harvest(tree: Tree): Strings {
     return Array.isArray(only) ? only : values;
   }
   if (keys.length > 0 && keys.every((key, index) => key === String(index))) return values;
-  const object = emptyRecord() as Record<string, Strings>;
+  const object = emptyRecord<Strings>();
   for (const [index, key] of keys.entries()) object[key] = values[index] ?? "";
   return object;
 }

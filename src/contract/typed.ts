@@ -1,7 +1,8 @@
 /**
  * From the strings that a notation gave to the values that a schema is after.
  */
-import { emptyRecord, isRecord } from "./json.ts";
+import { emptyRecord } from "../core/record.ts";
+import { isRecord } from "./json.ts";
 import { readScalar, type Preference } from "./scalar.ts";
 import type { Shape } from "./shape.ts";
 import type { Strings } from "./styles.ts";
