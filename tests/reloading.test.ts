@@ -74,6 +74,19 @@ function replaceFile(app: AppFolder, name: string, text: string): void {
   renameSync(app.path(`${name}.new`), app.path(name));
 }
 
+/** A request to /slow, whose program replies only when the new service file is served already. */
+async function finishesAcrossReload(app: AppFolder, host: Serving, next: string): Promise<void> {
+  const slow = startRequest(host, "/slow");
+  await eventually("its program runs", async () => await Bun.file(app.path("started")).exists());
+  app.write("urocket-service.yaml", next);
+  host.signal("SIGHUP");
+  await eventually("the new greeting is given", async () => (await greeting(host)) === "good day");
+  app.write("go", "");
+  const response = await slow;
+  expect(response.status).toBe(200);
+  expect(await response.text()).toBe("finished");
+}
+
 describe("HUP", () => {
   test("a changed service file and contract are taken over", async () => {
     using app = changingApp();
@@ -122,15 +135,7 @@ describe("HUP", () => {
   test("an exchange that is open finishes by the configuration that it began with", async () => {
     using app = changingApp();
     await using host = await serve(app.folder);
-    const slow = startRequest(host, "/slow");
-    await eventually("its program runs", async () => await Bun.file(app.path("started")).exists());
-    app.write("urocket-service.yaml", serviceFile("good day").replace(/ {2}\/slow:\n.*\n/, ""));
-    host.signal("SIGHUP");
-    await eventually("the new greeting is given", async () => (await greeting(host)) === "good day");
-    app.write("go", "");
-    const response = await slow;
-    expect(response.status).toBe(200);
-    expect(await response.text()).toBe("finished");
+    await finishesAcrossReload(app, host, serviceFile("good day").replace(/ {2}\/slow:\n.*\n/, ""));
   });
 
   test("a program that replies at the configured socket is heard after a reload, when that is the new version's", async () => {
@@ -146,15 +151,7 @@ printf finished | UROCKET_SOCKET="$PWD/fixed.sock" urocket reply --type text/pla
 `,
     );
     await using host = await serve(app.folder);
-    const slow = startRequest(host, "/slow");
-    await eventually("its program runs", async () => await Bun.file(app.path("started")).exists());
-    app.write("urocket-service.yaml", fixed("good day"));
-    host.signal("SIGHUP");
-    await eventually("the new greeting is given", async () => (await greeting(host)) === "good day");
-    app.write("go", "");
-    const response = await slow;
-    expect(response.status).toBe(200);
-    expect(await response.text()).toBe("finished");
+    await finishesAcrossReload(app, host, fixed("good day"));
   });
 
   test("many reloads under load lose no request and leave no runner behind", async () => {
