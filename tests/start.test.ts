@@ -119,6 +119,13 @@ describe("what is refused", () => {
     expect((await fetch(`${host.url}/here`)).status).toBe(200);
   });
 
+  test("an address that nobody knows: exit 1, naming it, before an instance is started", async () => {
+    using app = appOf(oneOperation());
+    const { exitCode, stderr } = await serveInVain(app.folder, { flags: ["--address", "no-such-host.invalid"] });
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("error: Cannot find the address no-such-host.invalid")]);
+    expect(stderr).toContain("with --address");
+  });
+
   test("two apps that claim the same route are refused, naming both", async () => {
     using one = appOf(oneOperation());
     using other = appOf({

@@ -10,16 +10,23 @@ export interface Ran {
   readonly stderr: string;
 }
 
+/** A user of every Linux who owns nothing. */
+export const nobody = 65_534;
+
 export interface RunOptions {
   readonly cwd?: string;
   /** The whole environment besides PATH and HOME. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Run as this user; needs root. */
+  readonly uid?: number;
   readonly stdin?: string | Uint8Array<ArrayBuffer>;
 }
 
 /** Runs a command line and waits for its end. */
-export async function urocket(args: readonly string[], { cwd = root, env = {}, stdin = "" }: RunOptions = {}): Promise<Ran> {
-  const child = Bun.spawn([binary, ...args], { cwd, env: ownEnvironment(env), stdin: new Blob([stdin]), stdout: "pipe", stderr: "pipe" });
+export async function urocket(args: readonly string[], { cwd = root, env = {}, stdin = "", uid }: RunOptions = {}): Promise<Ran> {
+  const user = uid === undefined ? {} : { uid, gid: uid };
+  const options = { cwd, env: ownEnvironment(env), stdin: new Blob([stdin]), stdout: "pipe", stderr: "pipe", ...user } as const;
+  const child = Bun.spawn([binary, ...args], options);
   const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   return { code, stdout, stderr };
 }

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from "bun:test";
-import { join } from "node:path";
+import { chmodSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
-import { root, urocket } from "../../tests/urocket-command.ts";
+import { nobody, root, urocket } from "../../tests/urocket-command.ts";
 
 const apps: AppFolder[] = [];
 afterEach(() => {
@@ -29,6 +30,21 @@ paths:
   /b:
     get: { inject: { cmd: cat }, validate-in: false }
 `;
+
+test.if(process.getuid?.() === 0)("says what may not be read, and how to allow it", async () => {
+  const app = appWith(good);
+  chmodSync(dirname(app.folder), 0o755);
+  chmodSync(app.path("urocket-service.yaml"), 0o600);
+  const file = await urocket(["check", app.folder], { uid: nobody });
+  expect([file.code, file.stdout]).toEqual([1, expect.stringContaining("Cannot read the service file: permission denied\n  Let the user")]);
+  chmodSync(app.folder, 0o700);
+  const folder = await urocket(["check", app.folder], { uid: nobody });
+  expect([folder.code, folder.stdout]).toEqual([
+    1,
+    expect.stringContaining("Cannot read the folder app: permission denied\n  Let the user"),
+  ]);
+  expect(folder.stdout).not.toContain("more than one");
+});
 
 test("shows what would be served, warnings first, and exits 0", async () => {
   const { code, stdout, stderr } = await urocket(["check"], { cwd: appWith(good).folder });

@@ -1,6 +1,7 @@
 /** `urocket check`: everything that is wrong or doubtful with an app, and what it would serve. Starts nothing. */
 import { resolve } from "node:path";
 import type { Diagnostic } from "../core/diagnostic.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { type JoinedOperation, loadApp, type LoadedApp } from "../host/load-app.ts";
 import { complain, nameFilesFrom, nameFrom, tellDiagnostics } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
@@ -60,7 +61,7 @@ function validated({ handler, contract }: JoinedOperation): readonly ("in" | "ou
 
 /** As a shell would take it, so that it can be tried by hand. */
 function formatCommand(argv: readonly string[]): string {
-  return argv.map((word) => (/^[\w@%+=:,./{}-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ");
+  return argv.map(shellWord).join(" ");
 }
 
 function summary(loaded: LoadedApp, diagnostics: readonly Diagnostic[], style: (style: "red" | "green", text: string) => string): string {

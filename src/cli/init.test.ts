@@ -1,10 +1,21 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serve } from "../../tests/serving.ts";
 import { requireTool } from "../../tests/system-tools.ts";
-import { urocket } from "../../tests/urocket-command.ts";
+import { nobody, urocket } from "../../tests/urocket-command.ts";
 
 const made: string[] = [];
 afterEach(() => {
@@ -68,15 +79,39 @@ describe("overwrites nothing", () => {
     const file = join(temporaryFolder(), "file");
     writeFileSync(file, "mine");
     expect(await urocket(["init", file])).toMatchObject({ code: 2, stderr: expect.stringContaining("it is not a folder") });
-    expect(await urocket(["init", join(file, "below")])).toMatchObject({ code: 2, stderr: expect.stringContaining("ENOTDIR") });
+    expect(await urocket(["init", join(file, "below")])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${file} is not a folder\n  Name a folder that can be made`),
+    });
   });
 });
 
 test("a folder that cannot be written to is told, exit 1", async () => {
   expect(await urocket(["init", "/proc/urocket"])).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("Cannot write to /proc/urocket: "),
+    stderr: "error: Cannot write to /proc/urocket: there is no such file or folder\n  Name a folder that you may write to, with room.\n",
   });
+});
+
+test.if(process.getuid?.() === 0)("a folder of another user is told in words", async () => {
+  const folder = temporaryFolder();
+  chmodSync(folder, 0o700);
+  const { code, stderr } = await urocket(["init", folder], { uid: nobody });
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: `error: Cannot write to ${folder}: permission denied\n  Name a folder that you may write to, with room.\n`,
+  });
+});
+
+test("an empty name is refused, and does not mean the current folder", async () => {
+  const cwd = temporaryFolder();
+  expect(await urocket(["init", ""], { cwd })).toMatchObject({ code: 2, stderr: expect.stringContaining('Cannot make an app in ""') });
+  expect(readdirSync(cwd)).toEqual([]);
+});
+
+test("what to type next can be copied, whatever the folder is called", async () => {
+  const { stdout } = await urocket(["init", "my app"], { cwd: temporaryFolder() });
+  expect(stdout).toContain("  urocket serve 'my app'\n");
 });
 
 test("templates of later versions and unknown ones are told apart", async () => {

@@ -1,10 +1,12 @@
 /** `urocket init`: starts an app from a template. Writes only what is not there yet. */
 import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { shellWord } from "../core/shell-word.ts";
 import { nearest } from "../core/suggest.ts";
+import { reasonOf } from "../core/system-error.ts";
 import { complain, type Complaint, nameFrom } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
-import { kindOfPath, whyNoFolder } from "./folder-kind.ts";
+import { kindOfPath, type PathKind, whyNoFolder } from "./folder-kind.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -20,6 +22,10 @@ export function init(
   environment: Readonly<Record<string, string | undefined>>,
   { out, err }: Terminal,
 ): ExitCode {
+  if (folder === "") {
+    complain(err, { message: 'Cannot make an app in "": it is empty', hint: "Name a folder, or leave it out for the current one." });
+    return exitCode.usage;
+  }
   const target = resolve(folder);
   const problem = checkTemplate(template) ?? checkTarget(target, template);
   if (problem !== undefined) {
@@ -30,7 +36,7 @@ export function init(
   try {
     for (const file of files) copy(join(templatesFolder, template, file), join(target, file));
   } catch (error) {
-    complain(err, { message: `Cannot write to ${target}: ${error instanceof Error ? error.message : String(error)}` });
+    complain(err, { message: `Cannot write to ${target}: ${reasonOf(error)}`, hint: "Name a folder that you may write to, with room." });
     return exitCode.failed;
   }
   out.line(nextSteps(folder, target, files, environment));
@@ -49,16 +55,28 @@ function checkTarget(target: string, template: string): Complaint | undefined {
   const kind = kindOfPath(target);
   if (kind.is === "nothing") return undefined;
   const why = whyNoFolder(kind);
-  if (why !== undefined) return { message: `Cannot make an app in ${target}: ${why}`, hint: "Name a folder that is new or empty." };
+  if (why !== undefined) return { message: `Cannot make an app in ${target}: ${why}`, hint: hintOf(kind) };
   const files = listFiles(join(templatesFolder, template));
   const serviceFiles = ["urocket-service.yml", "urocket-service.json"];
-  // lstat: a dangling link is there too, and would be written through.
-  const there = [...files, ...serviceFiles].filter((file) => lstatSync(join(target, file), { throwIfNoEntry: false }) !== undefined);
+  const there = [...files, ...serviceFiles].filter((file) => isThere(join(target, file)));
   if (there.length === 0) return undefined;
   return {
     message: `Cannot make an app in ${target}: ${there.join(", ")} would be overwritten`,
     hint: "Name another folder, or move what is there.",
   };
+}
+
+/** A dangling link is there too, and would be written through. What may not be looked at fails when it is written. */
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function hintOf(kind: PathKind): string {
+  return kind.is === "unreachable" ? "Name a folder that can be made, or entered, by you." : "Name a folder that is new or empty.";
 }
 
 /** Paths of all files below, relative, sorted. */
@@ -84,7 +102,7 @@ function nextSteps(
   environment: Readonly<Record<string, string | undefined>>,
 ): string {
   const command = environment["npm_command"] === "exec" ? "npx urocket" : "urocket";
-  const at = resolve(folder) === process.cwd() ? "" : ` ${nameFrom(process.cwd(), target)}`;
+  const at = resolve(folder) === process.cwd() ? "" : ` ${shellWord(nameFrom(process.cwd(), target))}`;
   return [
     `Made an app in ${nameFrom(process.cwd(), target)}:`,
     ...files.map((file) => `  ${file}`),

@@ -9,7 +9,7 @@ test("help lists every command and the exit codes, on stdout", async () => {
     const { code, stdout, stderr } = await urocket(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
-    expect(stdout).toContain("Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration.");
+    expect(stdout).toContain("Exit codes: 0 done, 1 it failed (check: it found errors),\n2 wrong usage or configuration, 130 serve was");
   }
 });
 

@@ -119,7 +119,10 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
     .action(({ output }: OutputFlag) => end(tellVersion(terminal, output === "json")));
 
   for (const command of program.commands) command.showHelpAfterError(`Run 'urocket help ${command.name()}' to see how it is used.`);
-  program.addHelpText("after", "\nExit codes: 0 done, 1 it failed, 2 wrong usage or configuration.");
+  program.addHelpText(
+    "after",
+    "\nExit codes: 0 done, 1 it failed (check: it found errors),\n2 wrong usage or configuration, 130 serve was ended by a second INT.",
+  );
   program.action(() => {
     program.outputHelp({ error: true });
     end(exitCode.usage);

@@ -4,6 +4,8 @@
  */
 import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, resolve } from "node:path";
+import { shellWord } from "../core/shell-word.ts";
+import { codeOf } from "../core/system-error.ts";
 import { programEnvironment } from "./surroundings.ts";
 
 /** How this process runs. Passed in, so that tests can be somebody else. */
@@ -79,7 +81,7 @@ function executableAt(path: string, name: string): Executable {
   try {
     accessSync(path, constants.X_OK);
   } catch {
-    return { found: false, message: `Cannot start the program "${name}": it is not executable`, hint: `Run: chmod +x ${path}` };
+    return { found: false, message: `Cannot start the program "${name}": it is not executable`, hint: `Run: chmod +x ${shellWord(path)}` };
   }
   return executableHead(path, name);
 }
@@ -104,8 +106,4 @@ function executableHead(path: string, name: string): Executable {
     message: `The program "${name}" is neither a binary nor a script with a #! line`,
     hint: `Start ${path} with a line such as #!/bin/sh`,
   };
-}
-
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

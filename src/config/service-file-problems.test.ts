@@ -455,6 +455,20 @@ describe("the file itself", () => {
     ]);
   });
 
+  test.each([
+    ["urocket-servce.yaml", "urocket-service.yaml"],
+    ["urocket.yml", "urocket-service.yml"],
+    ["Urocket-Service.JSON", "urocket-service.json"],
+  ])("is known by its name: %s is not it, but meant as it", async (name, meant) => {
+    using app = appOf({ [name]: "", "openapi.yaml": "" });
+    expect(await problem(app.folder)).toMatchObject([
+      {
+        message: "There is no service file in app",
+        hint: `If ${name} is meant, rename it: mv ${app.path(name)} ${app.path(meant)}`,
+      },
+    ]);
+  });
+
   test("must be the only one", async () => {
     using app = appOf({ "urocket-service.yaml": "", "urocket-service.json": "" });
     expect(await problem(app.folder)).toEqual([
@@ -483,7 +497,9 @@ describe("the file itself", () => {
 
   test("is a file, of at most 1 MiB, in UTF-8", async () => {
     using app = appOf({ "a/urocket-service.yaml/x": "", "b/urocket-service.yaml": `# ${"x".repeat(serviceFileBytesMax)}` });
-    expect(await problem(app.path("a"))).toMatchObject([{ message: "The service file is not a file" }]);
+    expect(await problem(app.path("a"))).toMatchObject([
+      { message: "The service file is a folder", hint: "Move it away, and write the service file in its place" },
+    ]);
     expect(await problem(app.path("b"))).toMatchObject([
       { message: `The service file is larger than 1Mi (${serviceFileBytesMax + 2} bytes)`, hint: "Split the app into several" },
     ]);

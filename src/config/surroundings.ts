@@ -1,6 +1,5 @@
 /** What of the host's own environment matters: where its run folder may lie, and what programs inherit of it. */
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Nothing else of the host's environment reaches a program. */
@@ -25,7 +24,10 @@ export function runtimeFolders(environment: NodeJS.ProcessEnv = process.env, uid
   const folders: string[] = [];
   if (uid === 0) folders.push("/run/urocket");
   const runtime = environment["XDG_RUNTIME_DIR"];
-  if (runtime !== undefined && runtime.startsWith("/")) folders.push(join(runtime, "urocket"));
-  folders.push(join(tmpdir(), `urocket-${uid}`));
-  return folders;
+  if (runtime !== undefined && isAbsolute(runtime)) folders.push(join(runtime, "urocket"));
+  // The system's own comes last: where TMPDIR is too long for sockets, or full, /tmp may do.
+  for (const temporary of [environment["TMPDIR"], "/tmp"]) {
+    if (temporary !== undefined && isAbsolute(temporary)) folders.push(join(temporary, `urocket-${uid}`));
+  }
+  return [...new Set(folders)];
 }

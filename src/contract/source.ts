@@ -3,6 +3,7 @@
  */
 import { LineCounter, parseDocument } from "yaml";
 import type { Diagnostic } from "../core/diagnostic.ts";
+import { reasonOf } from "../core/system-error.ts";
 import { isRecord } from "./json.ts";
 import { locateJsonFault } from "./json-fault.ts";
 import { placeAt, placedTextLengthMax } from "./places.ts";
@@ -103,13 +104,6 @@ function parseCarefully(path: string, text: string): Parsed {
 
 function failed(problem: Diagnostic): { readonly ok: false; readonly problem: Diagnostic } {
   return { ok: false, problem };
-}
-
-function reasonOf(error: unknown): string {
-  if (isRecord(error) && error["code"] === "ENOENT") return "there is no such file";
-  if (isRecord(error) && error["code"] === "EACCES") return "permission denied";
-  if (isRecord(error) && error["code"] === "EISDIR") return "it is a folder";
-  return error instanceof Error ? error.message : String(error);
 }
 
 function countValues(value: unknown, seen: number): number {

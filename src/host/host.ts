@@ -66,7 +66,13 @@ export interface ReloadedApp {
 export type StartFailure =
   | { readonly kind: "configuration"; readonly problems: readonly Diagnostic[] }
   | {
-      readonly kind: "address-in-use" | "address-not-allowed" | "instance-failed" | "reply-socket-in-use";
+      readonly kind:
+        | "address-in-use"
+        | "address-not-allowed"
+        | "address-not-found"
+        | "instance-failed"
+        | "no-run-folder"
+        | "reply-socket-in-use";
       readonly message: string;
       readonly hint?: string;
     };

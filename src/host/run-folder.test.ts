@@ -1,8 +1,19 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openRunFolder } from "./run-folder.ts";
+import { openRunFolder, RunFolderFailure, runFolderBytesMax } from "./run-folder.ts";
 
 const isRoot = process.getuid?.() === 0;
 let folder = "";
@@ -25,7 +36,7 @@ test("a link that somebody laid in its place is refused, and what it leads to is
   mkdirSync(join(target, "serve-1"), { recursive: true, mode: 0o700 });
   const base = join(folder, "urocket");
   symlinkSync(target, base);
-  expect(() => openRunFolder([base])).toThrow(`${base} is not a folder; remove it`);
+  expect(() => openRunFolder([base])).toThrow(`${base}: it is not a folder; remove it`);
   expect([statSync(target).mode & 0o777, readdirSync(target)]).toEqual([0o700, ["serve-1"]]);
 });
 
@@ -33,8 +44,29 @@ test.if(isRoot)("a folder of another user is refused, and the next place is take
   const foreign = join(folder, "foreign");
   mkdirSync(join(foreign, "serve-1"), { recursive: true });
   chownSync(foreign, 65_534, 65_534);
-  expect(() => openRunFolder([foreign])).toThrow(`${foreign} belongs to user 65534; have it removed, or set XDG_RUNTIME_DIR`);
+  expect(() => openRunFolder([foreign])).toThrow(`${foreign}: it belongs to user 65534; have it removed`);
   const own = join(folder, "own");
   expect(openRunFolder([foreign, own])).toBe(join(own, `serve-${process.pid}`));
   expect(readdirSync(foreign)).toEqual(["serve-1"]);
+});
+
+test("a path that leaves no room for sockets is passed over, and so is a file; when nothing is left, each is told why", () => {
+  const own = `/serve-${process.pid}`;
+  const long = join(folder, "x".repeat(runFolderBytesMax - Buffer.byteLength(`${folder}/${own}`)));
+  const longer = `${long}x`;
+  writeFileSync(join(folder, "file"), "");
+  const below = join(folder, "file/below");
+  expect(openRunFolder([longer, below, long])).toBe(long + own);
+  let failure: unknown;
+  try {
+    openRunFolder([longer, below]);
+  } catch (error) {
+    failure = error;
+  }
+  expect(failure).toBeInstanceOf(RunFolderFailure);
+  const bytes = `its path has ${runFolderBytesMax + 1} bytes, and at most ${runFolderBytesMax} leave room for unix sockets below it`;
+  expect(failure).toMatchObject({
+    message: `Cannot make a run folder: ${longer + own}: ${bytes}; ${below}: a part of the path is not a folder`,
+    hint: expect.stringContaining("TMPDIR"),
+  });
 });

@@ -5,14 +5,20 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { socketPathBytesMax } from "../core/socket-path.ts";
+import { reasonOf } from "../core/system-error.ts";
 import { processStart } from "../sandbox/process-figures.ts";
 
 const ownerFile = "host.json";
 const prefix = "serve-";
 /** Programs that run as another user pass through to their own reply socket; nobody else sees what is there. */
 export const passable = 0o711;
-/** What comes below the run folder takes at most this much of a socket's path. */
-const pathBytesMax = socketPathBytesMax - "/a9999/00000000-0000-0000-0000-000000000000/reply-4294967295.sock".length;
+/** Bytes of its path. What comes below it, an app's and an instance's folder and a reply socket, takes the rest of a socket's path. */
+export const runFolderBytesMax = socketPathBytesMax - "/a9999/0123456789ab/reply-4294967295.sock".length;
+
+export class RunFolderFailure extends Error {
+  override readonly name = "RunFolderFailure";
+  readonly hint = "Set XDG_RUNTIME_DIR or TMPDIR to a folder with a short path that this user may write to";
+}
 
 interface Owner {
   readonly pid: number;
@@ -21,14 +27,15 @@ interface Owner {
 
 /**
  * Makes this process's run folder in the first of `candidates` that takes one, after removing there what dead hosts left.
- * @throws Error when none does.
+ * @throws RunFolderFailure when none does.
  */
 export function openRunFolder(candidates: readonly string[]): string {
   const refusals: string[] = [];
   for (const base of candidates) {
     const folder = join(base, `${prefix}${process.pid}`);
-    if (Buffer.byteLength(folder) > pathBytesMax) {
-      refusals.push(`${base}: too long for unix sockets below it`);
+    const bytes = Buffer.byteLength(folder);
+    if (bytes > runFolderBytesMax) {
+      refusals.push(`${folder}: its path has ${bytes} bytes, and at most ${runFolderBytesMax} leave room for unix sockets below it`);
       continue;
     }
     try {
@@ -43,10 +50,10 @@ export function openRunFolder(candidates: readonly string[]): string {
       writeFileSync(join(folder, ownerFile), JSON.stringify(owner));
       return folder;
     } catch (error) {
-      refusals.push(`${base}: ${error instanceof Error ? error.message : String(error)}`);
+      refusals.push(`${base}: ${reasonOf(error)}`);
     }
   }
-  throw new Error(`Cannot make a run folder: ${refusals.join("; ")}`);
+  throw new RunFolderFailure(`Cannot make a run folder: ${refusals.join("; ")}`);
 }
 
 /**
@@ -55,8 +62,8 @@ export function openRunFolder(candidates: readonly string[]): string {
  */
 function refuseForeign(base: string): void {
   const found = lstatSync(base);
-  if (!found.isDirectory()) throw new Error(`${base} is not a folder; remove it`);
-  if (found.uid !== process.getuid?.()) throw new Error(`${base} belongs to user ${found.uid}; have it removed, or set XDG_RUNTIME_DIR`);
+  if (!found.isDirectory()) throw new Error("it is not a folder; remove it");
+  if (found.uid !== process.getuid?.()) throw new Error(`it belongs to user ${found.uid}; have it removed`);
 }
 
 function removeAbandoned(base: string): void {

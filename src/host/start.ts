@@ -2,10 +2,12 @@
  * The composition root of `urocket serve`: loads the apps, starts their instances, opens the front, and stops all of it in
  * the opposite order. What it starts it ends, also when a later step fails.
  */
+import { lookup } from "node:dns/promises";
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runtimeFolders } from "../config/surroundings.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
+import { codeOf } from "../core/system-error.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { type Front, openHttpFront } from "../gateway/http-front.ts";
 import type { ServedOperation } from "../gateway/operation.ts";
@@ -17,13 +19,15 @@ import { detectMemoryAccounting, sweepGroups } from "../sandbox/instance-groups.
 import type { HostSettings, ReloadedApp, ReloadOutcome, RunningHost, ServedApp, StartFailure, StartOutcome } from "./host.ts";
 import { loadApp } from "./load-app.ts";
 import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision.ts";
-import { passable, openRunFolder } from "./run-folder.ts";
+import { openRunFolder, passable, RunFolderFailure } from "./run-folder.ts";
 import { FileWatch } from "./watch.ts";
 
 /** Starts a host. A failure leaves nothing behind. */
 export async function startHost(settings: HostSettings): Promise<StartOutcome> {
   const loaded = await loadAll(settings.folders);
   if (!loaded.ok) return { ok: false, failure: { kind: "configuration", problems: loaded.problems } };
+  const unknown = await findAddress(settings.address);
+  if (unknown !== undefined) return { ok: false, failure: unknown };
   const host = new Host(settings);
   try {
     await host.start(loaded.apps);
@@ -31,6 +35,20 @@ export async function startHost(settings: HostSettings): Promise<StartOutcome> {
   } catch (error) {
     await host.stop();
     return { ok: false, failure: toFailure(error, settings) };
+  }
+}
+
+/** Before an instance is started for it. The kernel's own answer to a name that nobody knows would be EAGAIN. */
+async function findAddress(address: string): Promise<StartFailure | undefined> {
+  try {
+    await lookup(address);
+    return undefined;
+  } catch {
+    return {
+      kind: "address-not-found",
+      message: `Cannot find the address ${address}: no host is known by that name`,
+      hint: "Choose 127.0.0.1, 0.0.0.0, localhost or one that 'ip addr' shows with --address",
+    };
   }
 }
 
@@ -194,7 +212,6 @@ class Host implements RunningHost {
     if (this.#runFolder !== undefined) rmSync(this.#runFolder, { recursive: true, force: true });
   }
 
-  /** An app's revisions share a folder, so that a reply which reaches another revision's socket finds its own instance. */
   #tellMemoryAccounting(): void {
     const accounting = detectMemoryAccounting();
     if (accounting.kind === "cgroup") return;
@@ -217,6 +234,7 @@ class Host implements RunningHost {
     return new Revision({ loaded, folder, events, ...(replaces === undefined ? {} : { replaces }) });
   }
 
+  /** An app's revisions share a folder, so that a reply which reaches another revision's socket finds its own instance. */
   #makeAppFolder(): string {
     const folder = join(this.#runFolder ?? "", `a${this.#appFolders++}`);
     mkdirSync(folder, { mode: passable });
@@ -299,8 +317,8 @@ function toFailure(error: unknown, { address, port }: HostSettings): StartFailur
     const hint = "Another host serves this app, or one with the same `socket:`. End it, or give this one a `socket:` of its own";
     return { kind: code, message, hint };
   }
-  const code = (error as { code?: unknown } | undefined)?.code;
-  switch (code) {
+  if (error instanceof RunFolderFailure) return { kind: "no-run-folder", message: error.message, hint: error.hint };
+  switch (codeOf(error)) {
     case "EADDRINUSE":
       return {
         kind: "address-in-use",

@@ -112,7 +112,8 @@ export class Instance {
    */
   constructor(options: InstanceOptions, events: InstanceEvents) {
     this.#events = events;
-    this.#folder = join(options.folder, this.id);
+    // The last group of the UUID: paths of sockets are short.
+    this.#folder = join(options.folder, this.id.slice(-12));
     mkdirSync(this.#folder, { mode: 0o700 });
     const { groups, notHeld } = makeInstanceGroups(this.id, options.limits);
     this.#groups = groups;
