@@ -85,6 +85,8 @@ function notationOf(name: string, shape: Shape, encoding: unknown): Notation {
     name,
     style,
     explode: typeof explode === "boolean" ? explode : style === "form",
+    // Without a style an object is JSON: the names of its properties are not looked for among the form's own.
+    loose: explode === true || member(own, "style") !== undefined,
     allowEmptyValue: false,
     shape: property,
     content: typeof contentType === "string" && /json/i.test(contentType) ? "json" : undefined,

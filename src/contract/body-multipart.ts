@@ -67,7 +67,7 @@ function readField(part: Part, name: string, entry: BodyEntry): Field | { readon
   const wanted = textOf(member(member(entry.encoding, name), "contentType"));
   if (wanted !== undefined && part.type && !isOneOf(part.type, wanted))
     return fieldFault(name, `must be ${wanted}, got ${part.type.essence}`);
-  if (isJson(part, name, entry) || ((shape?.wants("object") ?? false) && !shape?.isBinary)) return readJsonField(part, name);
+  if (isJson(part, name, entry) || ((shape?.wants("object") ?? false) && !shape?.isBinary)) return readJsonField(part, name, shape);
   if (isFile(part, shape, wanted))
     return { judged: Buffer.from(part.bytes).toString("latin1"), result: Buffer.from(part.bytes).toString("base64") };
   const text = decodeText(part.bytes, part.type?.parameters.get("charset"));
@@ -88,13 +88,17 @@ function isFile(part: Part, shape: Shape | undefined, wanted: string | undefined
   return essence !== undefined && formatOf(essence) === "opaque";
 }
 
-function readJsonField(part: Part, name: string): ReturnType<typeof readField> {
+function readJsonField(part: Part, name: string, shape: Shape | undefined): ReturnType<typeof readField> {
   const text = decodeText(part.bytes, undefined);
   if (!text.ok) return fieldFault(name, "is not valid UTF-8");
+  // A document that is to be handed on as it is written.
+  const isText = shape?.wants("string") === true && shape.types?.size === 1;
   try {
     const value: unknown = JSON.parse(text.text);
+    if (isText && typeof value !== "string") return { judged: text.text, result: text.text };
     return { judged: typeof value === "number" ? readNumber(text.text.trim()) : value, result: value };
   } catch {
+    if (isText) return { judged: text.text, result: text.text };
     return fieldFault(name, "must be JSON: it cannot be parsed");
   }
 }

@@ -54,8 +54,9 @@ export class RequestBody {
   readonly #required: boolean;
   readonly #entries: readonly BodyEntry[];
 
-  constructor(documents: Documents, validators: Validators, declared: JsonRecord | undefined) {
-    this.#required = declared?.["required"] === true;
+  /** `mayBeRequired`: whether the document's word counts that the body is. */
+  constructor(documents: Documents, validators: Validators, declared: JsonRecord | undefined, mayBeRequired: boolean) {
+    this.#required = mayBeRequired && declared?.["required"] === true;
     this.#entries = bodyEntries(documents, validators, declared?.["content"], "request");
   }
 

@@ -128,8 +128,9 @@ export class Converter {
       const keyword = this.#purpose === "exact" && types.some((type) => type === "integer" || type === "number") ? "exactType" : "type";
       out[keyword] = types.length === 1 && keyword === "type" ? types[0] : types;
     }
-    if (Array.isArray(schema["enum"]) && schema["enum"].length > 0) out["enum"] = schema["enum"];
-    if (Object.hasOwn(schema, "const")) out["const"] = schema["const"];
+    const allowed = schema["enum"];
+    if (Array.isArray(allowed) && allowed.length > 0) out[allowed.some(isStructure) ? "equalsOneOf" : "enum"] = allowed;
+    if (Object.hasOwn(schema, "const")) out[isStructure(schema["const"]) ? "equals" : "const"] = schema["const"];
   }
 
   #numbers(schema: JsonRecord, out: Record<string, unknown>): void {
@@ -314,4 +315,8 @@ function lastSegment(reference: string): string {
 /** The name by which a numeric keyword goes where numbers may be bigints: "minimum" → "exactMinimum". */
 export function exactKeyword(keyword: string): string {
   return `exact${keyword[0]?.toUpperCase()}${keyword.slice(1)}`;
+}
+
+function isStructure(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

@@ -30,6 +30,9 @@ export function addKeywords(ajv: Ajv, compile: CompileKey): void {
     errors: "full",
     validate: validator((spec, data, context) => alternatives(compile, "anyOf", spec, data, context)),
   });
+  // Ajv's own take objects without a prototype, as all that is not read from JSON are, for unequal to others.
+  ajv.addKeyword({ keyword: "equalsOneOf", schemaType: "array", errors: true, validate: validator(equalsOneOf) });
+  ajv.addKeyword({ keyword: "equals", errors: true, validate: validator(equals) });
   for (const [keyword, check] of Object.entries(exact)) {
     ajv.addKeyword({
       keyword,
@@ -75,6 +78,16 @@ function uniqueItems(wanted: unknown, data: unknown): readonly Failure[] {
     seen.set(key, index);
   }
   return [];
+}
+
+function equalsOneOf(allowed: unknown, data: unknown): readonly Failure[] {
+  const values = listOf(allowed);
+  const written = canonical(data);
+  return values.some((value) => canonical(value) === written) ? [] : [failure("enum", { allowedValues: values })];
+}
+
+function equals(allowed: unknown, data: unknown): readonly Failure[] {
+  return canonical(allowed) === canonical(data) ? [] : [failure("const", { allowedValue: allowed })];
 }
 
 /** The same text for values that JSON Schema holds equal. */

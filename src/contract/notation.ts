@@ -22,6 +22,8 @@ export interface Notation {
   readonly name: string;
   readonly style: Style;
   readonly explode: boolean;
+  /** Whether an exploded object may be written as names of its own, `colour=red`; so it is unless this is false. */
+  readonly loose?: boolean;
   readonly allowEmptyValue: boolean;
   readonly shape: Shape;
   /** The value is written as a media type of its own: JSON, or plain text. */
@@ -108,7 +110,7 @@ function isListItem(pairName: string, name: string): boolean {
 function findObject(notation: Notation, pairs: readonly Pair[], claimed: ReadonlySet<string>, decode: Decode): Reading | undefined {
   const { name, shape, style } = notation;
   if (style === "deepObject" || pairs.some((pair) => isBracketed(pair.name, name))) return readDeepObject(pairs, name, decode);
-  if (style !== "form" || !notation.explode) return undefined;
+  if (!notation.explode || notation.loose === false) return undefined;
   const others = shape.speaksOfOthers;
   const out = emptyRecord<Strings>();
   for (const pair of pairs) {

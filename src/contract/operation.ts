@@ -88,9 +88,15 @@ export class DocumentOperation implements ContractOperation {
     const { documents, validators, operation } = this.#source;
     if (!this.#body) {
       const declared = documents.resolve(member(operation, "requestBody"));
-      this.#body = new RequestBody(documents, validators, isRecord(declared) ? declared : undefined);
+      this.#body = new RequestBody(documents, validators, isRecord(declared) ? declared : undefined, this.#mayRequireBody());
     }
     return this.#body;
+  }
+
+  /** OpenAPI 3.0 ignores bodies where HTTP gives them no meaning (§4.7.10), and most clients cannot send one with GET. */
+  #mayRequireBody(): boolean {
+    const version = String(member(this.#source.documents.root.value, "openapi"));
+    return !(version.startsWith("3.0") && (this.method === "GET" || this.method === "HEAD"));
   }
 
   #replyChecker(): Replies {

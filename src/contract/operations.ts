@@ -5,6 +5,7 @@ import type { Diagnostic } from "../core/diagnostic.ts";
 import type { ContractOperation } from "./contract.ts";
 import type { Documents } from "./documents.ts";
 import { entriesOf, isRecord, listOf, member, textOf, type JsonTrail } from "./json.ts";
+import { parseMediaType } from "./media-type.ts";
 import { DocumentOperation, namesInTemplate } from "./operation.ts";
 import type { Validators } from "./validators.ts";
 
@@ -42,6 +43,13 @@ class Finder {
     const pathItem = this.#documents.resolve(item);
     if (!isRecord(pathItem)) return;
     const names = namesInTemplate(path);
+    const end = /[?#]/.exec(path)?.[0];
+    if (end !== undefined)
+      this.#warn(
+        ["paths", path],
+        `Path "${path}" is never reached: it has a "${end}"`,
+        "A request's query is not part of its path: declare it under parameters, in: query.",
+      );
     if (new Set(names).size < names.length)
       this.#warn(["paths", path], `Path "${path}" has the same name twice`, "The last value is the one that is used.");
     for (const verb of verbs) if (isRecord(pathItem[verb])) this.#addOperation(path, names, verb, pathItem);
@@ -64,6 +72,7 @@ class Finder {
     this.#templates.set(template, path);
     this.#checkId(operation, trail);
     this.#checkNames(path, names, [pathItem, operation], trail);
+    this.#checkContent(`${method} ${path}`, operation, trail);
     this.operations.push(
       new DocumentOperation({ documents: this.#documents, validators: this.#validators, path, method, pathItem, operation }),
     );
@@ -92,6 +101,17 @@ class Finder {
     for (const name of declared)
       if (!names.includes(name))
         this.#warn(trail, `Path parameter "${name}" is not in the path "${path}"`, `Write {${name}} in the path, or remove the parameter.`);
+  }
+
+  #checkContent(title: string, operation: unknown, trail: JsonTrail): void {
+    const declared = member(operation, "requestBody");
+    for (const [written] of entriesOf(member(this.#documents.resolve(declared), "content")))
+      if (written !== "*" && !parseMediaType(written))
+        this.#warn(
+          [...trail, "requestBody", ...(member(declared, "$ref") === undefined ? ["content", written] : [])],
+          `${JSON.stringify(written)} of ${title} is not a media type`,
+          "It is ignored, and so is its schema; write a type and a subtype, application/json for instance.",
+        );
   }
 
   #warn(trail: JsonTrail, message: string, hint?: string): void {

@@ -67,7 +67,14 @@ export function readText(raw: string, name: string, style: Style, explode: boole
 function readSimple(raw: string, explode: boolean, form: Form, decode: Decode): readonly Reading[] {
   if (form === "scalar") return [scalar(raw, decode)];
   if (form === "array") return listReadings(raw, ",", decode);
-  return [explode ? assignments(raw === "" ? [] : raw.split(","), decode) : toObject(split(raw, ",", decode))];
+  return explode ? [assignments(raw === "" ? [] : raw.split(","), decode)] : objectReadings(raw, decode);
+}
+
+/** Names and values in turn; without a plain comma they may be a client's that encodes everything. */
+function objectReadings(raw: string, decode: Decode): readonly Reading[] {
+  const strict = toObject(split(raw, ",", decode));
+  const inner = raw.includes("%") && !raw.includes(",") ? decode(raw) : undefined;
+  return inner?.includes(",") ? [toObject(inner.split(",")), strict] : [strict];
 }
 
 /** A list; where its only item holds encoded separators they may be a client's that encodes everything. */
@@ -107,16 +114,21 @@ function readMatrix(raw: string, name: string, explode: boolean, form: Form, dec
   return form === "array" ? whole(split(text, ",", decode)) : toObject(split(text, ",", decode));
 }
 
-const separators: Readonly<Record<string, RegExp>> = { form: /,/, spaceDelimited: /%20|\+| /, pipeDelimited: /%7[Cc]|\|/ };
+const separators: Readonly<Record<string, RegExp>> = { spaceDelimited: /%20|\+| /, pipeDelimited: /%7[Cc]|\|/ };
 
 /** Reads the values that a query gives one name. Several readings where the notation is ambiguous, the likeliest first. */
 export function readValues(values: readonly string[], style: Style, explode: boolean, form: Form, decode: Decode): readonly Reading[] {
   if (form === "scalar") return [scalar(values[0] ?? "", decode)];
-  const separator = separators[style] ?? /,/;
-  if (form === "object") return [toObject(split(values.join(","), separator, decode))];
-  if (explode || values.length > 1) return values.length === 1 && values[0] === "" ? [[""], []] : [whole(values.map(decode))];
-  const raw = values[0] ?? "";
-  return style === "form" ? listReadings(raw, ",", decode) : [whole(split(raw, separator, decode))];
+  if (form === "array" && (explode || values.length > 1))
+    return values.length === 1 && values[0] === "" ? [[""], []] : [whole(values.map(decode))];
+  const read = form === "object" ? toObject : whole;
+  const raw = values.join(",");
+  const separator = separators[style];
+  if (!separator) return form === "object" ? objectReadings(raw, decode) : listReadings(raw, ",", decode);
+  const text = values.join(style === "pipeDelimited" ? "|" : " ");
+  const loose = read(split(text, separator, decode));
+  // A pipe that is not encoded separates; one that is may be part of a value then.
+  return style === "pipeDelimited" && text.includes("|") ? [read(split(text, "|", decode)), loose] : [loose];
 }
 
 /** Reads `name[a][b]=1`: undefined when no pair is the name's own. */

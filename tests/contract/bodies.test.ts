@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { faults, operationOf, send } from "./contract-of.ts";
+import { faults, operationOf, send, type Sent } from "./contract-of.ts";
 
 async function taking(content: object, openapi = "3.0.3", more: object = {}, components: object = {}) {
   const operation = await operationOf(openapi, "post", { requestBody: { content, ...more } }, components);
@@ -396,4 +396,66 @@ test("text is judged as a string by its charset", async () => {
     "body $: must have at most 3 characters, has 4",
   ]);
   expect(faults(post("text/plain; charset=klingon", "a"))[0]).toContain("unknown charset");
+});
+
+describe("a required body of an operation of 3.0", () => {
+  const requestBody = { required: true, content: { "application/json": { schema: { type: "object" } } } };
+
+  test("need not be sent with GET and HEAD, whose bodies OpenAPI 3.0 ignores", async () => {
+    for (const method of ["get", "head"]) expect(faults(send(await operationOf("3.0.3", method, { requestBody }), {}))).toEqual([]);
+  });
+
+  test("must be sent with other methods, and with GET where 3.1 declares it", async () => {
+    for (const [version, method] of [
+      ["3.0.3", "post"],
+      ["3.0.3", "delete"],
+      ["3.1.0", "get"],
+    ] as const)
+      expect(faults(send(await operationOf(version, method, { requestBody }), {}))).toEqual(["body $: is required"]);
+  });
+});
+
+describe("an object property of a form", () => {
+  const schema = {
+    type: "object",
+    properties: { id: { type: "string" }, more: { type: "object", properties: { kind: { enum: ["a", "b"] } } } },
+  };
+  const type = "application/x-www-form-urlencoded";
+
+  test("takes no names of its own unless its encoding has a style", async () => {
+    const plain = await operationOf("3.0.3", "post", { requestBody: { content: { [type]: { schema } } } });
+    expect(send(plain, { type, body: "id=1&kind=zzz" })).toMatchObject({ ok: true, body: { id: "1", kind: "zzz" } });
+    expect(send(plain, { type, body: "more[kind]=a" })).toMatchObject({ ok: true, body: { more: { kind: "a" } } });
+    expect(send(plain, { type, body: 'more={"kind":"b"}' })).toMatchObject({ ok: true, body: { more: { kind: "b" } } });
+  });
+
+  test("is exploded where its encoding says so", async () => {
+    for (const more of [{ style: "form" }, { explode: true }]) {
+      const styled = await operationOf("3.0.3", "post", { requestBody: { content: { [type]: { schema, encoding: { more } } } } });
+      expect(send(styled, { type, body: "id=1&kind=a" })).toMatchObject({ ok: true, body: { id: "1", more: { kind: "a" } } });
+      expect(faults(send(styled, { type, body: "kind=zzz" }))).toHaveLength(1);
+    }
+  });
+});
+
+test("a multipart field that is JSON by its encoding and text by its schema is text", async () => {
+  const operation = await operationOf("3.0.3", "post", {
+    requestBody: {
+      content: {
+        "multipart/form-data": {
+          schema: { type: "object", properties: { options: { type: "string" }, size: { type: "integer" } } },
+          encoding: { options: { contentType: "application/json" }, size: { contentType: "application/json" } },
+        },
+      },
+    },
+  });
+  const part = (name: string, text: string): Sent => ({
+    type: "multipart/form-data; boundary=b",
+    body: `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${text}\r\n--b--\r\n`,
+  });
+  expect(send(operation, part("options", '{"size":3}'))).toMatchObject({ ok: true, body: { options: '{"size":3}' } });
+  expect(send(operation, part("options", "9"))).toMatchObject({ ok: true, body: { options: "9" } });
+  expect(send(operation, part("options", "plain"))).toMatchObject({ ok: true, body: { options: "plain" } });
+  expect(send(operation, part("options", '"quoted"'))).toMatchObject({ ok: true, body: { options: "quoted" } });
+  expect(faults(send(operation, part("size", "plain")))).toEqual(["body $.size: must be JSON: it cannot be parsed"]);
 });

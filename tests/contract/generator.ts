@@ -37,7 +37,7 @@ export async function generateRequests(contractFile: string, seed: number): Prom
   const requests: GeneratedRequest[] = [];
   for (const [path, item] of Object.entries(isObject(judge.document["paths"]) ? judge.document["paths"] : {})) {
     const pathItem = judge.resolve(item);
-    if (!isObject(pathItem) || !path.startsWith("/")) continue;
+    if (!isObject(pathItem) || !/^\/[^?#]*$/.test(path)) continue;
     for (const verb of verbs)
       if (isObject(pathItem[verb])) requests.push(...ofOperation(judge, path, verb, pathItem, pathItem[verb], random));
   }
@@ -113,7 +113,7 @@ function mediasOf(judge: Judge, declared: unknown): Media[] {
   return Object.entries(declared["content"]).flatMap(([type, value]) => {
     const media = judge.resolve(value);
     const concrete = type === "*/*" || type === "application/*" ? "application/json" : type;
-    return isObject(media) && !concrete.includes("*")
+    return isObject(media) && /^[^/*]+\/[^/*]+$/.test(concrete)
       ? [{ type: concrete, schema: media["schema"] ?? {}, encoding: media["encoding"] }]
       : [];
   });
@@ -223,7 +223,7 @@ function mutated(judge: Judge, draft: Draft, bodyRequired: boolean, random: Rand
   const { media } = draft;
   if (!media) return found;
   if (bodyRequired) found.push(write(judge, { ...draft, media: undefined, body: undefined }, "refused", "body dropped"));
-  if (!/json|xml|form|^text\//.test(media.type)) return found;
+  if (!/[/+]json\b|[/+]xml\b|x-www-form-urlencoded|^multipart\/|^text\//.test(media.type)) return found;
   const isText = !/json/.test(media.type);
   for (const mutation of mutations(judge, media.schema, draft.body, random, isText)) {
     if ((isText && !isWritableAsText(mutation.value, media)) || judge.valid(media.schema, mutation.value) !== false) continue;

@@ -63,14 +63,23 @@ function lookUp(document: unknown, reference: string): unknown {
   return at;
 }
 
+/** Maps whose keys are names of the author's, which "example" or "x-thing" may be. */
+const named = new Set(["properties", "patternProperties", "schemas", "parameters", "requestBodies", "$defs"]);
+
+function tidyEach(map: Json, is30: boolean): Json {
+  return Object.fromEntries(Object.entries(map).map(([name, one]) => [name, tidy(one, is30)]));
+}
+
 /** Siblings of `$ref` mean nothing in 3.0; `nullable` needs a type; what is read-only is not asked for in requests. */
 function tidy(value: unknown, is30: boolean): unknown {
   if (Array.isArray(value)) return value.map((one) => tidy(one, is30));
   if (!isObject(value)) return value;
   if (is30 && typeof value["$ref"] === "string") return { $ref: value["$ref"] };
   const out: Json = {};
-  for (const [key, one] of Object.entries(value))
-    if (key !== "example" && key !== "examples" && !key.startsWith("x-")) out[key] = tidy(one, is30);
+  for (const [key, one] of Object.entries(value)) {
+    if (key === "example" || key === "examples" || key.startsWith("x-")) continue;
+    out[key] = named.has(key) && isObject(one) ? tidyEach(one, is30) : tidy(one, is30);
+  }
   if (out["nullable"] !== undefined && typeof out["type"] !== "string") delete out["nullable"];
   if (Array.isArray(out["required"]) && isObject(out["properties"])) {
     const properties = out["properties"];

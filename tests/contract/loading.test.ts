@@ -196,3 +196,24 @@ test("10 000 operations load at once, and the last is as good as the first", asy
     "body $.inner.name: must be a string, got the number 1",
   ]);
 });
+
+describe("what can never have an effect is warned of", () => {
+  async function warningsOf(text: string): Promise<string[]> {
+    const loaded = await loadFiles({ "a.yaml": text });
+    return loaded.ok ? told(loaded.warnings) : ["refused"];
+  }
+
+  test("a path with a query or a fragment in it", async () => {
+    const warnings = await warningsOf(`${head}paths:\n  /jobs?op=list: { get: { ${ok} } }\n  "/#Action=List": { get: { ${ok} } }\n`);
+    expect(warnings).toEqual([
+      '4:3 warning: Path "/jobs?op=list" is never reached: it has a "?"',
+      '5:3 warning: Path "/#Action=List" is never reached: it has a "#"',
+    ]);
+  });
+
+  test("a key of content that is not a media type", async () => {
+    const body = "requestBody: { content: { json: { schema: { type: object } }, application/json: {} } }";
+    const warnings = await warningsOf(`${head}paths:\n  /a:\n    post:\n      ${body}\n      ${ok}\n`);
+    expect(warnings).toEqual(['6:33 warning: "json" of POST /a is not a media type']);
+  });
+});

@@ -224,3 +224,65 @@ test("without validation only what cannot be read is refused", async () => {
   expect(send(operation, { validate: false }).ok).toBe(true);
   expect(send(operation, { query: "n=%f", validate: false }).ok).toBe(false);
 });
+
+describe("objects that a schema lists as values are equal to what is written", () => {
+  const colour = { type: "object", properties: { r: { type: "integer" }, g: { type: "integer" } } };
+
+  test("by enum, whatever the order of their names", async () => {
+    const read = await query({ ...colour, enum: [{ r: 1, g: 2 }] }, { style: "deepObject", explode: true });
+    expect(read("p[r]=1&p[g]=2")).toEqual({ r: 1, g: 2 });
+    expect(read("p[g]=2&p[r]=1")).toEqual({ r: 1, g: 2 });
+    expect(read("p[r]=1&p[g]=3")).toEqual(['query p: must be {"r":1,"g":2}, got an object']);
+  });
+
+  test("by const, within a list too", async () => {
+    const read = await query({ ...colour, const: { r: 1 } }, { explode: false });
+    expect(read("p=r,1")).toEqual({ r: 1 });
+    expect(read("p=r,2")).toEqual(['query p: must be {"r":1}, got an object']);
+    const list = await query({ type: "array", items: { type: "integer" }, enum: [[1, 2], [3]] });
+    expect(list("p=1&p=2")).toEqual([1, 2]);
+    expect(list("p=1")).toEqual(["query p: must be one of [1,2], [3], got an array"]);
+  });
+});
+
+describe("a separator that is not encoded is the only one", () => {
+  test("of a list with pipes", async () => {
+    const read = await query({ type: "array", items: { type: "string" } }, { style: "pipeDelimited", explode: false });
+    expect(read("p=a|b%7Cc")).toEqual(["a", "b|c"]);
+    expect(read("p=a%7Cb")).toEqual(["a", "b"]);
+  });
+
+  test("of an object with pipes", async () => {
+    const read = await query({ type: "object" }, { style: "pipeDelimited", explode: false });
+    expect(read("p=r|a%7Cb|g|2")).toEqual({ r: "a|b", g: "2" });
+    expect(read("p=r%7C1%7Cg%7C2")).toEqual({ r: "1", g: "2" });
+  });
+});
+
+describe("an object of clients that encode every separator", () => {
+  const schema = { type: "object", properties: { r: { type: "integer" }, g: { type: "string" } } };
+
+  test("is read in a query, a path, a header and a cookie", async () => {
+    expect((await query(schema, { explode: false }))("p=r%2C1%2Cg%2Cx")).toEqual({ r: 1, g: "x" });
+    for (const [where, sent] of [
+      ["path", { path: { p: "r%2C1%2Cg%2Cx" } }],
+      ["header", { headers: { p: "r,1,g,x" } }],
+      ["cookie", { headers: { Cookie: "p=r%2C1%2Cg%2Cx" } }],
+    ] as const) {
+      const parameters = [{ name: "p", in: where, required: true, explode: false, schema: { ...schema, required: ["r", "g"] } }];
+      const operation = await operationOf("3.0.3", "get", { parameters }, {}, where === "path" ? "/x/{p}" : "/x");
+      expect(faults(send(operation, sent))).toEqual([]);
+    }
+  });
+
+  test("keeps encoded separators where there are plain ones", async () => {
+    expect((await query(schema, { explode: false }))("p=g,a%2Cb")).toEqual({ g: "a,b" });
+  });
+});
+
+test("an exploded object delimited by spaces or pipes is written as an exploded form", async () => {
+  for (const style of ["spaceDelimited", "pipeDelimited"]) {
+    const read = await query({ type: "object", properties: { r: { type: "integer" }, g: { type: "string" } } }, { style, explode: true });
+    expect(read("r=1&g=x")).toEqual({ r: 1, g: "x" });
+  }
+});

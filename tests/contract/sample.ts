@@ -143,13 +143,22 @@ function sampleAtom(atom: string, random: Random): string {
   if (atom.startsWith("(")) return samplePattern(pick(random, atom.slice(1, -1).replace(/^\?:/, "").split("|")) ?? "", random);
   if (!atom.startsWith("[")) return atom;
   const set = atom.slice(1, -1).replaceAll("\\d", "0-9").replaceAll("\\w", "a-z0-9_").replaceAll("\\s", " ");
-  const matches = new RegExp(`[${set}]`, "u");
+  const matches = setOf(set);
   return (
     pick(
       random,
       Array.from("abcdefghijklmnopqrstuvwxyzABCDEFXYZ0123456789-_. ").filter((letter) => matches.test(letter)),
     ) ?? "a"
   );
+}
+
+/** A set of letters; sets that are none match all, and the judge decides. */
+function setOf(letters: string): RegExp {
+  try {
+    return new RegExp(`[${letters}]`, "u");
+  } catch {
+    return /[^]/;
+  }
 }
 
 function sampleNumber(schema: Json, random: Random, whole: boolean): number {
