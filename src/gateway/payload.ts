@@ -2,7 +2,9 @@
  * From a request to what its program is given: stage two of an exchange. JSON for `encoding: json` (whatever form the
  * body came in), untouched bytes for `raw`, and an object of the parameters where there is no body.
  */
-import type { ReadRequest } from "../contract/contract.ts";
+import { decodeText } from "../contract/body-text.ts";
+import type { ReadRequest, Violation } from "../contract/contract.ts";
+import { parseMediaType } from "../contract/media-type.ts";
 import { emptyRecord } from "../core/record.ts";
 import type { Problem } from "./problem.ts";
 import type { ServedOperation } from "./operation.ts";
@@ -115,9 +117,19 @@ function uncontractedBody({ headers }: PayloadSource, body: Uint8Array): Payload
     addFields(fields, new URLSearchParams(new TextDecoder().decode(body)));
     return { ok: true, bytes: json(fields) };
   }
-  if (essence.startsWith("text/") && essence !== "text/xml") return { ok: true, bytes: json(new TextDecoder().decode(body)) };
+  if (essence.startsWith("text/") && essence !== "text/xml") return textPayload(body, type);
   const detail = `A body of type ${type.slice(0, 100)} cannot be given to the program as JSON; send JSON, or let the operation say "encoding: raw"`;
   return { ok: false, problem: { kind: "unsupported-media-type", detail } };
+}
+
+function textPayload(body: Uint8Array, type: string): Payload {
+  const decoded = decodeText(body, parseMediaType(type)?.parameters.get("charset"));
+  if (decoded.ok) return { ok: true, bytes: json(decoded.text) };
+  return { ok: false, problem: unreadableBody("The request's body is not the text that its Content-Type announces", decoded.errors) };
+}
+
+function unreadableBody(detail: string, errors: readonly Violation[]): Problem {
+  return { kind: "invalid-request", detail, errors };
 }
 
 function jsonProblem(body: Uint8Array): Problem | undefined {
@@ -126,11 +138,7 @@ function jsonProblem(body: Uint8Array): Problem | undefined {
     return undefined;
   } catch (error) {
     const message = error instanceof SyntaxError ? error.message : "not UTF-8";
-    return {
-      kind: "invalid-request",
-      detail: "The request's body is not JSON",
-      errors: [{ in: "body", path: "$", message: `is not JSON: ${message}` }],
-    };
+    return unreadableBody("The request's body is not JSON", [{ in: "body", path: "$", message: `is not JSON: ${message}` }]);
   }
 }
 
