@@ -3,23 +3,25 @@
  * that the request holds (its place, its memory, its entry at the ticker, the instance's work) and gives all of it back
  * whichever way it ends: reply, refusal, deadline, client gone.
  */
-import type { Violation } from "../contract/contract.ts";
 import { emptyRecord } from "../core/record.ts";
 import type { Ticked, Ticker } from "../core/ticker.ts";
-import type { Log, ProgramReceipt, Receipt } from "../telemetry/receipt.ts";
+import type { Log, ProgramReceipt } from "../telemetry/receipt.ts";
 import { serverTiming } from "../telemetry/server-timing.ts";
 import type { Applicant } from "./admission.ts";
 import type { BodyBudget } from "./body-budget.ts";
-import type { DispatchReply, DispatchRequest, DispatchSink, FailureReason, OpenExchange } from "./dispatch.ts";
+import type { DispatchReply, DispatchSink, FailureReason, OpenExchange } from "./dispatch.ts";
+import { toDispatchRequest } from "./dispatch-request.ts";
+import { toReceipt, type Verdict } from "./exchange-receipt.ts";
 import { doing, type ExchangeEvent, type ExchangeState, transition } from "./exchange-state.ts";
-import type { FrontConnection } from "./http-front.ts";
+import type { IncomingRequest } from "./incoming-request.ts";
+import { type Judgement, JudgedReply } from "./judged-reply.ts";
 import type { HandledOperation } from "./operation.ts";
 import { type Payload, payloadOf } from "./payload.ts";
-import { type Problem, type ProblemKind, problemBody, problemMediaType, problemStatus } from "./problem.ts";
+import { type Problem, problemBody, problemStatus } from "./problem.ts";
+import { failureProblem, problemResponse } from "./problem-response.ts";
 import { isBodyless, replyHeaders } from "./reply-headers.ts";
 import { ReplyStream } from "./reply-stream.ts";
 import { announcesBody, readRequestBody } from "./request-body.ts";
-import type { RequestTarget } from "./request-target.ts";
 
 /** What exchanges share. */
 export interface ExchangeContext {
@@ -29,23 +31,6 @@ export interface ExchangeContext {
   /** Whether responses carry `Server-Timing`. */
   readonly timing: boolean;
 }
-
-export interface IncomingRequest {
-  readonly request: Request;
-  readonly connection: FrontConnection;
-  readonly target: RequestTarget;
-  /** X-Request-Id of the response. */
-  readonly requestId: string;
-  /** REQUEST_ID: names the exchange on the reply socket, so it is never the client's to choose. Else the same as `requestId`. */
-  readonly exchangeId: string;
-  readonly client: string | undefined;
-  /** `performance.now()` */
-  readonly receivedAt: number;
-}
-
-/** W3C Trace Context §3.2.2. */
-const traceparentShape = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-const tracestateShape = /^[\x20-\x7e]{1,512}$/;
 
 export class Exchange implements Ticked, Applicant, DispatchSink {
   readonly #context: ExchangeContext;
@@ -69,9 +54,8 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   #open: OpenExchange | undefined;
   #instance: string | undefined;
   #reply: DispatchReply | undefined;
-  /** What came of a reply that is judged before it is sent. */
-  #judged: Uint8Array[] = [];
-  #judgedBytes = 0;
+  /** Where the reply is judged before it is sent. */
+  #judged: JudgedReply | undefined;
   #stream: ReplyStream | undefined;
   #receipt: ProgramReceipt | undefined;
 
@@ -156,29 +140,11 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     }
     this.#placed = true;
     this.#step("dispatch");
-    const { request, target, receivedAt } = this.#incoming;
-    const { handler, app, key } = this.#operation;
-    const contentType = request.headers.get("content-type");
-    const parameters = this.#rawParameters();
-    for (const name in parameters) parameters[name] = decodeURIComponent(parameters[name] ?? "");
     const payload = this.#payload ?? new Uint8Array(0);
     this.#payload = undefined;
-    const dispatched: DispatchRequest = {
-      operation: key,
-      id: this.#incoming.exchangeId,
-      method: request.method,
-      path: target.path,
-      query: target.query,
-      ...(contentType === null ? {} : { contentType }),
-      ...(this.#bytesIn > 0 || announcesBody(request.headers) ? { contentLength: this.#bytesIn } : {}),
-      parameters,
-      deadline: Math.round(performance.timeOrigin + receivedAt + handler.inject.timeoutMs),
-      ...traceContext(request.headers),
-      logStdout: handler.logStdout === "always" || (handler.logStdout === "header" && request.headers.get("x-urocket-log-stdout") === "1"),
-      awaitVerdict: handler.validateOut && this.#operation.contract !== undefined,
-    };
+    const dispatched = toDispatchRequest(this.#incoming, this.#operation, this.#rawParameters(), this.#bytesIn);
     try {
-      const open = app.dispatch.open(dispatched, payload, this);
+      const open = this.#operation.app.dispatch.open(dispatched, payload, this);
       // A pool that has no instance at all fails before it returns.
       if (this.#placed) this.#open = open;
     } catch (error) {
@@ -195,8 +161,14 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   reply(reply: DispatchReply, body: Uint8Array, last: boolean): void {
     if (this.#step("reply") === undefined) return;
     this.#reply = reply;
-    if (this.#operation.handler.validateOut && this.#operation.contract !== undefined) return this.#judge(body, last);
-    const headers = replyHeaders(reply, this.#replyMediaType(reply.status), !last || body.byteLength > 0);
+    const { app, contract, handler } = this.#operation;
+    const mediaType = this.#replyMediaType(reply.status);
+    if (handler.validateOut && contract !== undefined) {
+      const { bodyBytesMax } = app.limits;
+      this.#judged = new JudgedReply(reply, { contract, mediaType, bodyBytesMax, budget: this.#context.budget });
+      return this.#judge(this.#judged, body, last);
+    }
+    const headers = replyHeaders(reply, mediaType, !last || body.byteLength > 0);
     if (!headers.ok) return this.#refuseReply({ kind: "bad-reply", detail: headers.detail });
     if (last) this.#respondWhole(reply.status, headers.headers, body);
     else this.#respondStream(reply.status, headers.headers, body);
@@ -207,9 +179,9 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
       this.#open?.consumed(chunk.byteLength);
       return;
     }
-    if (this.#stream === undefined) return this.#judge(chunk, last);
-    this.#bytesOut += chunk.byteLength;
-    this.#stream.push(chunk, last);
+    if (this.#judged !== undefined) return this.#judge(this.#judged, chunk, last);
+    this.#countSent(this.#verdict.status, chunk.byteLength);
+    this.#stream?.push(chunk, last);
   }
 
   failed(reason: FailureReason, detail: string): void {
@@ -239,52 +211,20 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
 
   // Outgoing
 
-  /** Collects a reply that the contract must allow before anything of it is sent. */
-  #judge(chunk: Uint8Array, last: boolean): void {
-    const { app, contract } = this.#operation;
-    const reply = this.#reply;
-    if (contract === undefined || reply === undefined) return;
-    this.#judgedBytes += chunk.byteLength;
-    if (this.#judgedBytes > app.limits.bodyBytesMax) {
-      const detail = `The reply is longer than limits.body (${app.limits.bodyBytesMax} bytes), which is what can be validated`;
-      return this.#refuseReply({ kind: "invalid-reply", detail });
-    }
-    if (!this.#context.budget.reserve(chunk.byteLength)) {
-      return this.#refuseReply({
-        kind: "memory-full",
-        detail: "There is no memory left to validate the reply in",
-        headers: { "Retry-After": "1" },
-      });
-    }
-    this.#reservedBytes += chunk.byteLength;
-    this.#judged.push(chunk);
+  #judge(judged: JudgedReply, chunk: Uint8Array, last: boolean): void {
+    const untaken = judged.collect(chunk);
+    if (untaken !== undefined) return this.#refuseReply(untaken);
     this.#open?.consumed(chunk.byteLength);
     if (!last) return;
-    const body = this.#judged.length === 1 ? chunk : Buffer.concat(this.#judged);
-    this.#judged = [];
-    const made = replyHeaders(reply, this.#replyMediaType(reply.status), body.byteLength > 0);
-    if (!made.ok) return this.#refuseReply({ kind: "bad-reply", detail: made.detail });
-    const contentType = made.headers.get("content-type");
-    let errors: readonly Violation[];
+    let judgement: Judgement;
     try {
-      errors = contract.checkReply({
-        status: reply.status,
-        headers: made.headers,
-        body,
-        ...(contentType === null ? {} : { contentType }),
-      });
+      judgement = judged.judge();
     } catch (error) {
       return this.#fail(error);
     }
-    if (errors.length > 0) {
-      return this.#refuseReply({
-        kind: "invalid-reply",
-        detail: `The program's reply breaks the contract in ${errors.length} places`,
-        errors,
-      });
-    }
+    if (!judgement.ok) return this.#refuseReply(judgement.problem);
     this.#open?.verdict(200);
-    this.#respondWhole(reply.status, made.headers, body);
+    this.#respondWhole(judged.status, judgement.headers, judgement.body);
   }
 
   #replyMediaType(status: number): string {
@@ -293,7 +233,7 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   }
 
   #respondWhole(status: number, headers: Headers, body: Uint8Array): void {
-    this.#bytesOut = body.byteLength;
+    this.#countSent(status, body.byteLength);
     this.#respond(new Response(isBodyless(status) ? null : body, { status, headers: this.#mark(headers) }));
     this.#finish({ status });
   }
@@ -309,10 +249,9 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     });
     this.#stream = stream;
     this.#verdict = { status };
-    this.#bytesOut = body.byteLength;
+    this.#countSent(status, body.byteLength);
     stream.push(body, false);
-    const { request } = this.#incoming;
-    if (request.method === "HEAD" || isBodyless(status)) {
+    if (!this.#sendsBody(status)) {
       // Nobody reads this stream: take the reply off the program's hands here.
       this.#respond(new Response(null, { status, headers: this.#mark(headers) }));
       void stream.readable.pipeTo(new WritableStream()).catch(() => {});
@@ -320,6 +259,14 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     }
     this.#hold();
     this.#respond(new Response(stream.readable, { status, headers: this.#mark(headers) }), true);
+  }
+
+  #sendsBody(status: number): boolean {
+    return this.#incoming.request.method !== "HEAD" && !isBodyless(status);
+  }
+
+  #countSent(status: number, bytes: number): void {
+    if (this.#sendsBody(status)) this.#bytesOut += bytes;
   }
 
   #respond(response: Response, streams = false): void {
@@ -337,9 +284,10 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
 
   #timing(): string {
     const reply = this.#reply;
+    const queueMs = this.#queueMs();
     return serverTiming({
       totalMs: performance.now() - this.#incoming.receivedAt,
-      ...this.#queueTime(),
+      ...(queueMs === undefined ? {} : { queueMs }),
       ...(reply === undefined ? {} : { program: reply }),
     });
   }
@@ -435,7 +383,7 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     if (this.#step("finish") === undefined) return false;
     this.#verdict = verdict;
     this.#payload = undefined;
-    this.#judged = [];
+    this.#judged?.release();
     this.#context.budget.release(this.#reservedBytes);
     this.#reservedBytes = 0;
     if (!this.#placed) this.#close();
@@ -446,69 +394,28 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   #close(): void {
     if (this.#state !== "done") return;
     this.#context.ticker.remove(this);
-    this.#context.log.exchange(this.#toReceipt());
+    this.#tell();
     this.#operation.app.traffic.left();
     this.#over(this);
   }
 
-  #queueTime(): { queueMs?: number } {
-    return this.#admittedAt === 0 ? {} : { queueMs: this.#admittedAt - this.#appliedAt };
+  #tell(): void {
+    this.#context.log.exchange(
+      toReceipt({
+        incoming: this.#incoming,
+        operation: this.#operation,
+        verdict: this.#verdict,
+        instance: this.#instance,
+        bytesIn: this.#bytesIn,
+        bytesOut: this.#bytesOut,
+        queueMs: this.#queueMs(),
+        program: this.#receipt,
+      }),
+    );
   }
 
-  #toReceipt(): Receipt {
-    const { request, target, requestId, client, receivedAt } = this.#incoming;
-    const { app, key, contract } = this.#operation;
-    const { status, error, detail } = this.#verdict;
-    return {
-      requestId,
-      exchangeId: this.#incoming.exchangeId,
-      app: app.name,
-      operation: key,
-      ...(contract?.operationId === undefined ? {} : { operationId: contract.operationId }),
-      ...(this.#instance === undefined ? {} : { instance: this.#instance }),
-      method: request.method,
-      path: target.path,
-      ...(client === undefined ? {} : { client }),
-      status,
-      ...(error === undefined ? {} : { error }),
-      ...(detail === undefined ? {} : { detail }),
-      bytesIn: this.#bytesIn,
-      bytesOut: this.#bytesOut,
-      totalMs: performance.now() - receivedAt,
-      ...this.#queueTime(),
-      ...(this.#receipt === undefined ? {} : { program: this.#receipt }),
-    };
+  /** How long it waited for a place; undefined: it has none yet. */
+  #queueMs(): number | undefined {
+    return this.#admittedAt === 0 ? undefined : this.#admittedAt - this.#appliedAt;
   }
-}
-
-interface Verdict {
-  readonly status: number;
-  readonly error?: ProblemKind;
-  readonly detail?: string;
-}
-
-export function problemResponse(problem: Problem, headers: Headers, requestId: string): Response {
-  headers.set("content-type", problemMediaType);
-  headers.set("x-urocket-error", problem.kind);
-  for (const [name, value] of Object.entries(problem.headers ?? {})) headers.set(name, value);
-  return new Response(problemBody(problem, requestId), { status: problemStatus[problem.kind], headers });
-}
-
-function failureProblem(reason: FailureReason, detail: string): Problem {
-  switch (reason) {
-    case "overloaded":
-      return { kind: "queue-full", detail, headers: { "Retry-After": "1" } };
-    case "no-instance":
-      return { kind: "no-instance", detail, headers: { "Retry-After": "1" } };
-    default:
-      return { kind: reason, detail };
-  }
-}
-
-/** Only what is well-formed goes on to a program's environment. */
-function traceContext(headers: Headers): { traceparent?: string; tracestate?: string } {
-  const traceparent = headers.get("traceparent");
-  if (traceparent === null || !traceparentShape.test(traceparent)) return {};
-  const tracestate = headers.get("tracestate");
-  return tracestate !== null && tracestateShape.test(tracestate) ? { traceparent, tracestate } : { traceparent };
 }

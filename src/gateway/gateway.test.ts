@@ -248,8 +248,21 @@ describe("a gateway", () => {
     handed.sink.data(bytes("two"), true);
     expect([(await response).status, await (await response).text()]).toEqual([200, ""]);
     handed.sink.ended(receipt);
-    expect(await it.told(0)).toMatchObject({ method: "HEAD", status: 200 });
+    expect(await it.told(0)).toMatchObject({ method: "HEAD", status: 200, bytesOut: 0 });
     expect(handed.consumedBytes).toBe(6);
+  });
+
+  test.each([
+    ["HEAD", 200],
+    ["GET", 205],
+  ])("counts no body where none is sent: %s, %d", async (method, status) => {
+    const it = bed().serve("GET", "/x");
+    const response = fetch(`${it.front.url}/x`, { method });
+    const handed = await it.reached(0);
+    handed.sink.reply({ ...reply, status }, bytes("whole"), true);
+    handed.sink.ended(receipt);
+    expect([(await response).status, await (await response).text()]).toEqual([status, ""]);
+    expect(await it.told(0)).toMatchObject({ status, bytesOut: 0 });
   });
 
   test("ends the program's work when the client leaves, and logs 499", async () => {

@@ -5,10 +5,12 @@
 import { Ticker } from "../core/ticker.ts";
 import type { Log } from "../telemetry/receipt.ts";
 import { BodyBudget } from "./body-budget.ts";
-import { Exchange, problemResponse, type ExchangeContext, type IncomingRequest } from "./exchange.ts";
+import { Exchange, type ExchangeContext } from "./exchange.ts";
 import type { FrontConnection } from "./http-front.ts";
+import type { IncomingRequest } from "./incoming-request.ts";
 import { isHandled, type ServedOperation } from "./operation.ts";
 import { type Problem, problemStatus } from "./problem.ts";
+import { problemResponse } from "./problem-response.ts";
 import { announcesBody } from "./request-body.ts";
 import { readTarget } from "./request-target.ts";
 import { type RouteMatch, Router } from "./router.ts";

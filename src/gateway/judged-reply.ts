@@ -1,0 +1,83 @@
+/**
+ * A reply that the contract must allow before anything of it is sent: collected whole, within the app's limit and the
+ * gateway's memory, and then judged.
+ */
+import type { ContractOperation } from "../contract/contract.ts";
+import type { BodyBudget } from "./body-budget.ts";
+import type { DispatchReply } from "./dispatch.ts";
+import type { Problem } from "./problem.ts";
+import { replyHeaders } from "./reply-headers.ts";
+
+export interface JudgedReplyTerms {
+  readonly contract: ContractOperation;
+  /** What a reply without a Content-Type of its own is. */
+  readonly mediaType: string;
+  /** limits.body: longer replies are not judged but refused. */
+  readonly bodyBytesMax: number;
+  readonly budget: BodyBudget;
+}
+
+export type Judgement =
+  | { readonly ok: true; readonly headers: Headers; readonly body: Uint8Array }
+  | { readonly ok: false; readonly problem: Problem };
+
+export class JudgedReply {
+  readonly #reply: DispatchReply;
+  readonly #terms: JudgedReplyTerms;
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #reservedBytes = 0;
+
+  constructor(reply: DispatchReply, terms: JudgedReplyTerms) {
+    this.#reply = reply;
+    this.#terms = terms;
+  }
+
+  get status(): number {
+    return this.#reply.status;
+  }
+
+  /** Takes a piece of the body. A problem: it was not taken, and the reply cannot be judged. */
+  collect(chunk: Uint8Array): Problem | undefined {
+    const { bodyBytesMax, budget } = this.#terms;
+    this.#bytes += chunk.byteLength;
+    if (this.#bytes > bodyBytesMax) {
+      const detail = `The reply is longer than limits.body (${bodyBytesMax} bytes), which is what can be validated`;
+      return { kind: "invalid-reply", detail };
+    }
+    if (!budget.reserve(chunk.byteLength)) {
+      return { kind: "memory-full", detail: "There is no memory left to validate the reply in", headers: { "Retry-After": "1" } };
+    }
+    this.#reservedBytes += chunk.byteLength;
+    this.#chunks.push(chunk);
+    return undefined;
+  }
+
+  /** Whether the collected reply may be sent. Throws when the contract's schema cannot be compiled. */
+  judge(): Judgement {
+    const { contract, mediaType } = this.#terms;
+    const body = this.#whole();
+    const made = replyHeaders(this.#reply, mediaType, body.byteLength > 0);
+    if (!made.ok) return { ok: false, problem: { kind: "bad-reply", detail: made.detail } };
+    const { headers } = made;
+    const contentType = headers.get("content-type");
+    const errors = contract.checkReply({ status: this.status, headers, body, ...(contentType === null ? {} : { contentType }) });
+    if (errors.length === 0) return { ok: true, headers, body };
+    return {
+      ok: false,
+      problem: { kind: "invalid-reply", detail: `The program's reply breaks the contract in ${errors.length} places`, errors },
+    };
+  }
+
+  /** Gives its memory back. */
+  release(): void {
+    this.#chunks = [];
+    this.#terms.budget.release(this.#reservedBytes);
+    this.#reservedBytes = 0;
+  }
+
+  #whole(): Uint8Array {
+    const [first] = this.#chunks;
+    return this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
+  }
+}
