@@ -5,15 +5,17 @@
  */
 import { argumentBytesMax } from "../core/program-arguments.ts";
 import type { Ticked } from "../core/ticker.ts";
-import type { ProgramSample, ReceiptHead, ReplyHead, RequestHead, ResetHead, ResetReason } from "../link/messages.ts";
+import type { ProgramSample, ReceiptHead, ReplyHead, RequestHead, ResetHead } from "../link/messages.ts";
 import type { EndedHow } from "./ended-exchanges.ts";
 import { type EndCause, endedBy, type ExchangeEvent, type ExchangeState, transition, waiting } from "./exchange-state.ts";
-import { Program, signalProcess } from "./program.ts";
+import { argumentText, argumentTooLarge, notAnArgument } from "./payload-argument.ts";
+import { Program } from "./program.ts";
 import { oversizedArgument, type ProgramPlan, programArguments, programEnvironment, spawnFailure, valueWithNul } from "./program-plan.ts";
 import type { ProgramReply } from "./reply-head.ts";
 import type { ReplyRefusal, ReplySource, ReplyTarget } from "./reply-connection.ts";
 import type { RunnerParts } from "./runner-parts.ts";
 import type { Gated } from "./start-gate.ts";
+import { TreeEnding } from "./tree-ending.ts";
 
 /** What an exchange tells the host. A false from `reply` or `replyData`: nothing more before `writable` is called. */
 export interface ExchangeHost {
@@ -35,12 +37,6 @@ const hearOutTurns = 4;
 const hearOutMs = 100;
 /** Programs that run longer than this are sampled. */
 const sampleAfterMs = 1000;
-/** A tree that outlives this many rounds of KILL (a process in uninterruptible sleep) is given up. */
-const killRoundsMax = 100;
-/** Without a control group the whole process table is read to find a tree: only every so many ticks. */
-const ticksPerScan = 4;
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const nothing = new Uint8Array(0);
 
 export class Exchange implements Gated, Ticked, ReplyTarget {
@@ -67,10 +63,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
   #replyAt = 0;
   #repliedAt = 0;
   #exitedAt = 0;
-  #killAt = Number.POSITIVE_INFINITY;
-  #killRounds = 0;
-  #ticks = 0;
-  #forced = false;
+  #ending: TreeEnding | undefined;
   #sampledCpuMs = 0;
   #sampledAt = 0;
 
@@ -135,7 +128,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
     this.#startAt = performance.now();
     const failure = this.#spawn();
     if (failure !== undefined) {
-      this.#refuse(failure.reason, failure.detail);
+      this.#refuse(failure);
       this.#parts.gate.gone(this);
       return;
     }
@@ -145,7 +138,6 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
   }
 
   tick(nowMs: number): void {
-    this.#ticks++;
     const state = this.#state;
     if (state.phase === "ended") return;
     this.#program?.readOutputs();
@@ -214,28 +206,27 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
     if (this.#entered) return;
     this.#entered = true;
     const nul = valueWithNul(this.#head);
-    if (nul !== undefined) return this.#refuse("bad-request", `Cannot start a program with ${nul} in its environment: it holds a NUL byte`);
-    if (!this.#parts.gate.enter(this)) this.#refuse("overloaded", `${this.#parts.gate.waiting} programs wait to be started already`);
+    if (nul !== undefined) {
+      const detail = `Cannot start a program with ${nul} in its environment: it holds a NUL byte`;
+      return this.#refuse({ reason: "bad-request", detail });
+    }
+    if (!this.#parts.gate.enter(this)) {
+      this.#refuse({ reason: "overloaded", detail: `${this.#parts.gate.waiting} programs wait to be started already` });
+    }
   }
 
-  #spawn(): { reason: ResetReason; detail: string } | undefined {
+  #spawn(): ResetHead | undefined {
     const plan = this.#plan;
     let text: string | undefined;
     if (plan.spec.channel === "cmdline") {
       const payload = this.#payload.length === 1 ? (this.#payload[0] ?? nothing) : Buffer.concat(this.#payload);
       this.#payload = [];
-      const decoded = decode(payload);
-      if (decoded === undefined) {
-        return {
-          reason: "bad-request",
-          detail: `Cannot give "${plan.spec.argv[0]}" its payload as an argument: it holds a NUL byte or is not UTF-8; use channel: stdin`,
-        };
-      }
-      text = decoded;
+      text = argumentText(payload);
+      if (text === undefined) return notAnArgument(plan);
     }
     const argv = programArguments(plan, text);
     const oversized = oversizedArgument(argv);
-    if (oversized !== undefined) return { reason: "argument-too-large", detail: argumentTooLarge(plan, oversized) };
+    if (oversized !== undefined) return argumentTooLarge(plan, oversized);
     try {
       this.#program = new Program(this.#parts, {
         plan,
@@ -262,13 +253,13 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
 
   #refuseArgument(bytes: number): void {
     this.#host.consumed(this.#payloadBytes);
-    this.#refuse("argument-too-large", argumentTooLarge(this.#plan, bytes));
+    this.#refuse(argumentTooLarge(this.#plan, bytes));
   }
 
   /** The exchange ends before its program began. */
-  #refuse(reason: ResetReason, detail: string): void {
+  #refuse(why: ResetHead): void {
     if (!this.#apply({ type: "refused" })) return;
-    this.#host.reset({ reason, detail });
+    this.#host.reset(why);
     this.#close("too-late");
     this.#host.receipt(this.#emptyReceipt("itself"));
   }
@@ -348,29 +339,13 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
 
   #endTree(): void {
     this.#closeSource();
-    const living = this.#program?.living() ?? [];
-    this.#killAt = performance.now() + this.#parts.graceMs;
-    if (living.length > 0) this.#signal(living, "SIGTERM");
-    else if (this.#exitedAt > 0) this.#finish();
+    if (this.#program === undefined) return;
+    this.#ending = new TreeEnding(this.#program, performance.now(), this.#parts.graceMs);
+    if (this.#ending.begin(this.#exitedAt > 0)) this.#finish();
   }
 
-  /** Ending, a while later: gone, or after the grace KILL until it is. */
   #pursue(nowMs: number): void {
-    const grace = nowMs < this.#killAt;
-    // Until then its own exit will be heard of.
-    if (grace && this.#exitedAt === 0) return;
-    const first = nowMs === this.#exitedAt || (!grace && this.#killRounds === 0);
-    if (this.#program?.isCheapToCheck === false && !first && this.#ticks % ticksPerScan !== 0) return;
-    const living = this.#program?.living() ?? [];
-    if (living.length === 0 && this.#exitedAt > 0) return this.#finish();
-    if (grace) return;
-    this.#signal(living, "SIGKILL");
-    if (++this.#killRounds > killRoundsMax) this.#finish();
-  }
-
-  #signal(pids: readonly number[], signal: "SIGTERM" | "SIGKILL"): void {
-    this.#forced ||= pids.length > 0;
-    for (const pid of pids) signalProcess(pid, signal);
+    if (this.#ending?.pursue(nowMs, this.#exitedAt) === true) this.#finish();
   }
 
   // --- the end
@@ -381,7 +356,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
     const last = this.#state;
     this.#apply({ type: "tree-gone" });
     this.#program = undefined;
-    const end = program.release(this.#killRounds > killRoundsMax);
+    const end = program.release(this.#ending?.abandoned ?? false);
     this.#parts.ticker.remove(this);
     this.#close(this.#replyAt > 0 ? "answered" : last.phase === "ending" ? endedHow(last.cause) : "too-late");
     this.#host.receipt({
@@ -389,7 +364,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
       replyMs: round(this.#repliedAt > 0 ? this.#repliedAt - this.#replyAt : 0),
       totalMs: round(performance.now() - this.#receivedAt),
       ...end,
-      endedBy: endedBy(last, this.#forced, end.signal),
+      endedBy: endedBy(last, this.#ending?.forced ?? false, end.signal),
     });
     this.#parts.gate.gone(this);
   }
@@ -439,19 +414,6 @@ export function emptyReceipt(waitMs: number, totalMs: number, by: ReceiptHead["e
 
 function endedHow(cause: EndCause): EndedHow {
   return cause === "client-left" ? "client-left" : "too-late";
-}
-
-function argumentTooLarge(plan: ProgramPlan, bytes: number): string {
-  return `Cannot give "${plan.spec.argv[0]}" its payload as an argument: ${bytes} bytes, the kernel takes ${argumentBytesMax}; use channel: stdin`;
-}
-
-function decode(bytes: Uint8Array): string | undefined {
-  try {
-    const text = utf8.decode(bytes);
-    return text.includes("\0") ? undefined : text;
-  } catch {
-    return undefined;
-  }
 }
 
 function round(ms: number): number {
