@@ -89,7 +89,7 @@ describe("overwrites nothing", () => {
 test("a folder that cannot be written to is told, exit 1", async () => {
   expect(await urocket(["init", "/proc/urocket"])).toMatchObject({
     code: 1,
-    stderr: "error: Cannot write to /proc/urocket: there is no such file or folder\n  Name a folder that you may write to, with room.\n",
+    stderr: "error: Cannot write to /proc/urocket: there is no such file\n  Name a folder that you may write to, with room.\n",
   });
 });
 

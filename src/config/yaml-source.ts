@@ -5,6 +5,7 @@
  */
 import { isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml";
 import type { Alias, Node, Pair, Scalar, YAMLMap, YAMLSeq, YAMLParseError } from "yaml";
+import { yamlFaults } from "../core/yaml-fault.ts";
 import type { Reading } from "./reading.ts";
 import { quoted } from "./value.ts";
 import type { Entry, Spot, Text, Value } from "./value.ts";
@@ -21,7 +22,7 @@ export const depthMax = 64;
 export function readYaml(text: string, reading: Reading): Value | undefined {
   const document = parseDocument(text, { prettyErrors: false, uniqueKeys: false });
   if (document.errors.length > 0) {
-    tellSyntaxErrors(document.errors, reading);
+    tellSyntaxErrors(text, document.errors, reading);
     return undefined;
   }
   if (document.contents === null) {
@@ -33,21 +34,14 @@ export function readYaml(text: string, reading: Reading): Value | undefined {
   return conversion.refused ? undefined : value;
 }
 
-function tellSyntaxErrors(errors: readonly YAMLParseError[], reading: Reading): void {
+function tellSyntaxErrors(text: string, errors: readonly YAMLParseError[], reading: Reading): void {
   const exhausted = errors.find((error) => error.code === "RESOURCE_EXHAUSTION");
   if (exhausted) return reading.error({ offset: exhausted.pos[0] }, `Values are nested more than ${depthMax} deep`);
-  for (const error of errors) {
-    // A file of several documents is told by its place alone: the library's advice is for programmers.
-    if (error.code === "MULTIPLE_DOCS") reading.error({ offset: error.pos[0] }, "A second document starts here; a service file is one");
-    else reading.error({ offset: error.pos[0] }, error.message.replace(/[.:]$/, ""), syntaxHints[error.code]);
-  }
+  // A file of several documents is told by its place alone: the library's advice is for programmers.
+  const second = errors.find((error) => error.code === "MULTIPLE_DOCS");
+  if (second) return reading.error({ offset: second.pos[0] }, "A second document starts here; a service file is one");
+  for (const { offset, message, hint } of yamlFaults(text, errors)) reading.error({ offset }, message, hint);
 }
-
-const syntaxHints: Readonly<Record<string, string>> = {
-  TAB_AS_INDENT: "Indent with spaces",
-  BLOCK_AS_IMPLICIT_KEY: 'Put quotes around a text that holds ": "',
-  BAD_SCALAR_START: "Put quotes around this text",
-};
 
 class Conversion {
   readonly #reading: Reading;

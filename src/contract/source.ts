@@ -1,9 +1,10 @@
 /**
  * Reads one file of a contract, YAML or JSON, into a value. Problems of syntax are told with their place.
  */
-import { LineCounter, parseDocument } from "yaml";
+import { LineCounter, parseDocument, type YAMLParseError } from "yaml";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { reasonOf } from "../core/system-error.ts";
+import { yamlFaults } from "../core/yaml-fault.ts";
 import { isRecord } from "./json.ts";
 import { locateJsonFault } from "./json-fault.ts";
 import { placeAt, placedTextLengthMax } from "./places.ts";
@@ -93,13 +94,21 @@ function parseCarefully(path: string, text: string): Parsed {
         message: "A second YAML document starts here",
         hint: "A contract is one document; split the file.",
       });
-    return failed({ severity: "error", place, message: `Cannot parse: ${error.message.replace(/\.$/, "")}` });
+    return failed(syntaxProblem(path, text, document.errors, lines));
   }
   try {
     return { ok: true, value: document.toJS({ maxAliasCount: 10_000 }) };
   } catch (cause) {
     return failed({ severity: "error", file: path, message: `Cannot read "${path}": ${reasonOf(cause)}` });
   }
+}
+
+/** The first: a contract that cannot be parsed is mended slip by slip. */
+function syntaxProblem(path: string, text: string, errors: readonly YAMLParseError[], lines: LineCounter): Diagnostic {
+  const [fault] = yamlFaults(text, errors);
+  const { offset, message, hint } = fault ?? { offset: 0, message: "it is not YAML" };
+  const place = placeAt(path, text, offset, lines);
+  return { severity: "error", place, message: `Cannot parse: ${message}`, ...(hint === undefined ? {} : { hint }) };
 }
 
 function failed(problem: Diagnostic): { readonly ok: false; readonly problem: Diagnostic } {

@@ -11,7 +11,7 @@ function errorOf(act: () => unknown): unknown {
 }
 
 test("the kernel's errors are told in words, without their names and the call that failed", () => {
-  expect(reasonOf(errorOf(() => readFileSync("/nonexistent/file")))).toBe("there is no such file or folder");
+  expect(reasonOf(errorOf(() => readFileSync("/nonexistent/file")))).toBe("there is no such file");
   expect(reasonOf(errorOf(() => readFileSync("/")))).toBe("it is a folder");
   expect(reasonOf(errorOf(() => readFileSync("/dev/null/file")))).toBe("a part of the path is not a folder");
 });

@@ -4,7 +4,7 @@
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
-  ENOENT: "there is no such file or folder",
+  ENOENT: "there is no such file",
   ENOTDIR: "a part of the path is not a folder",
   EISDIR: "it is a folder",
   ENOSPC: "no space is left on the disk",
