@@ -114,11 +114,17 @@ function findObject(notation: Notation, pairs: readonly Pair[], claimed: Readonl
   const others = shape.speaksOfOthers;
   const out = emptyRecord<Strings>();
   for (const pair of pairs) {
-    if (!shape.declares(pair.name) && (!others || claimed.has(pair.name))) continue;
+    if (!shape.declares(pair.name) && (!others || isClaimed(pair.name, claimed))) continue;
     const value = decode(pair.raw);
     if (value === undefined) return invalid;
     const there = out[pair.name];
     out[pair.name] = there === undefined ? value : [...(Array.isArray(there) ? (there as readonly Strings[]) : [there]), value];
   }
   return Object.keys(out).length > 0 ? out : undefined;
+}
+
+/** Whether a name is another's: its own, or one with brackets, `search[name]`. */
+function isClaimed(pairName: string, claimed: ReadonlySet<string>): boolean {
+  const bracket = pairName.indexOf("[");
+  return claimed.has(pairName) || (bracket > 0 && claimed.has(pairName.slice(0, bracket)));
 }

@@ -7,6 +7,7 @@ import type { Documents } from "./documents.ts";
 import { entriesOf, isRecord, listOf, member, textOf, type JsonTrail } from "./json.ts";
 import { parseMediaType } from "./media-type.ts";
 import { DocumentOperation, namesInTemplate } from "./operation.ts";
+import { isHeaderName } from "./parameters.ts";
 import type { Validators } from "./validators.ts";
 
 const verbs = ["get", "put", "post", "delete", "options", "head", "patch", "trace"] as const;
@@ -72,6 +73,7 @@ class Finder {
     this.#templates.set(template, path);
     this.#checkId(operation, trail);
     this.#checkNames(path, names, [pathItem, operation], trail);
+    this.#checkHeaders(`${method} ${path}`, [pathItem, operation], trail);
     this.#checkContent(`${method} ${path}`, operation, trail);
     this.operations.push(
       new DocumentOperation({ documents: this.#documents, validators: this.#validators, path, method, pathItem, operation }),
@@ -101,6 +103,18 @@ class Finder {
     for (const name of declared)
       if (!names.includes(name))
         this.#warn(trail, `Path parameter "${name}" is not in the path "${path}"`, `Write {${name}} in the path, or remove the parameter.`);
+  }
+
+  #checkHeaders(title: string, holders: readonly unknown[], trail: JsonTrail): void {
+    for (const parameter of holders.flatMap((holder) => listOf(member(holder, "parameters"))).map((one) => this.#documents.resolve(one))) {
+      const name = textOf(member(parameter, "name"));
+      if (member(parameter, "in") === "header" && name !== undefined && !isHeaderName(name))
+        this.#warn(
+          trail,
+          `Header parameter ${JSON.stringify(name)} of ${title} has a name that no header can have`,
+          "It is ignored; names have no spaces.",
+        );
+    }
   }
 
   #checkContent(title: string, operation: unknown, trail: JsonTrail): void {

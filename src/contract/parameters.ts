@@ -44,7 +44,7 @@ export function declareParameters(
       if (!isRecord(parameter)) continue;
       const { name, in: place } = parameter;
       if (typeof name !== "string" || typeof place !== "string" || !locations.includes(place)) continue;
-      if (place === "header" && ignoredHeaders.has(name.toLowerCase())) continue;
+      if (place === "header" && (ignoredHeaders.has(name.toLowerCase()) || !isHeaderName(name))) continue;
       byKey.set(`${place} ${place === "header" ? name.toLowerCase() : name}`, parameter);
     }
   }
@@ -53,6 +53,11 @@ export function declareParameters(
   return [...byKey.values()]
     .filter((one) => one["in"] !== "path" || templateNames.includes(String(one["name"])))
     .map((one) => declare(documents, validators, one, "request"));
+}
+
+/** Whether a header can have such a name (RFC 9110 §5.6.2); `Headers` throws at others. */
+export function isHeaderName(name: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name);
 }
 
 /** A header of a response, which is written as a header parameter is. */

@@ -7,7 +7,7 @@ import type { BodyEntry } from "./body-value.ts";
 import type { Documents } from "./documents.ts";
 import { entriesOf, isRecord, member } from "./json.ts";
 import { accepts, bestEntry, formatOf, parseMediaType, type MediaType } from "./media-type.ts";
-import { declareHeader, readHeader, type Parameter } from "./parameters.ts";
+import { declareHeader, isHeaderName, readHeader, type Parameter } from "./parameters.ts";
 import type { Validators } from "./validators.ts";
 
 /** One declared response, ready to check replies. */
@@ -88,7 +88,7 @@ export class Replies {
       response = {
         entries: bodyEntries(this.#documents, this.#validators, member(declared, "content"), "reply"),
         headers: entriesOf(member(declared, "headers"))
-          .filter(([name]) => name.toLowerCase() !== "content-type")
+          .filter(([name]) => name.toLowerCase() !== "content-type" && isHeaderName(name))
           .map(([name, header]) => declareHeader(this.#documents, this.#validators, name, header)),
       };
       this.#responses.set(key, response);

@@ -29,11 +29,16 @@ function whole(items: Items): Reading {
   return good.length === items.length ? good : invalid;
 }
 
+/** Names and values in turn; what does not come in twos is text. */
 function toObject(items: Items): Reading {
+  if (items.length % 2 === 1) {
+    const text = whole(items);
+    return Array.isArray(text) ? text.join(",") : text;
+  }
   const object = emptyRecord<Strings>();
   for (let index = 0; index < items.length; index += 2) {
     const name = items[index];
-    const value = items[index + 1] ?? (index + 1 < items.length ? undefined : "");
+    const value = items[index + 1];
     if (name === undefined || value === undefined) return invalid;
     object[name] = value;
   }
@@ -118,7 +123,7 @@ const separators: Readonly<Record<string, RegExp>> = { spaceDelimited: /%20|\+| 
 
 /** Reads the values that a query gives one name. Several readings where the notation is ambiguous, the likeliest first. */
 export function readValues(values: readonly string[], style: Style, explode: boolean, form: Form, decode: Decode): readonly Reading[] {
-  if (form === "scalar") return [scalar(values[0] ?? "", decode)];
+  if (form === "scalar" || (form === "object" && style === "deepObject")) return [scalar(values[0] ?? "", decode)];
   if (form === "array" && (explode || values.length > 1))
     return values.length === 1 && values[0] === "" ? [[""], []] : [whole(values.map(decode))];
   const read = form === "object" ? toObject : whole;

@@ -170,6 +170,8 @@ function isScalar(value: unknown): boolean {
 /** What a style can write without ambiguity: OpenAPI leaves nested values to `deepObject` and to JSON. */
 function isWritable(parameter: Given, value: unknown): boolean {
   if (parameter.json) return true;
+  // An encoded space is the separator of this style, so that no value can have one.
+  if (parameter.style === "spaceDelimited" && !parameter.explode && JSON.stringify(value)?.includes(" ")) return false;
   if (Array.isArray(value))
     return value.length > 0 && value.every(isScalar) && (parameter.style !== "label" || value.every((one) => !String(one).includes(".")));
   if (!isObject(value)) return isScalar(value) && !/^\.+$/.test(String(value));

@@ -37,7 +37,12 @@ export function makeJudge(original: Json): Judge {
     resolve,
     valid(schema, value) {
       if (!compiled.has(schema)) compiled.set(schema, compile(ajv, schema));
-      return compiled.get(schema)?.(value);
+      try {
+        return compiled.get(schema)?.(value);
+      } catch {
+        // Ajv leaves what refers to a schema that it could not compile half done.
+        return undefined;
+      }
     },
   };
 }
@@ -77,7 +82,7 @@ function tidy(value: unknown, is30: boolean): unknown {
   if (is30 && typeof value["$ref"] === "string") return { $ref: value["$ref"] };
   const out: Json = {};
   for (const [key, one] of Object.entries(value)) {
-    if (key === "example" || key === "examples" || key.startsWith("x-")) continue;
+    if (key === "example" || key === "examples" || key === "links" || key.startsWith("x-")) continue;
     out[key] = named.has(key) && isObject(one) ? tidyEach(one, is30) : tidy(one, is30);
   }
   if (out["nullable"] !== undefined && typeof out["type"] !== "string") delete out["nullable"];

@@ -211,6 +211,12 @@ describe("what can never have an effect is warned of", () => {
     ]);
   });
 
+  test("a header whose name no header can have", async () => {
+    const parameter = "parameters: [{ name: a b, in: header, schema: { type: string } }]";
+    const warnings = await warningsOf(`${head}paths:\n  /a:\n    get:\n      ${parameter}\n      ${ok}\n`);
+    expect(warnings).toEqual(['5:5 warning: Header parameter "a b" of GET /a has a name that no header can have']);
+  });
+
   test("a key of content that is not a media type", async () => {
     const body = "requestBody: { content: { json: { schema: { type: object } }, application/json: {} } }";
     const warnings = await warningsOf(`${head}paths:\n  /a:\n    post:\n      ${body}\n      ${ok}\n`);

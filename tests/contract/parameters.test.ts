@@ -286,3 +286,53 @@ test("an exploded object delimited by spaces or pipes is written as an exploded 
     expect(read("r=1&g=x")).toEqual({ r: 1, g: "x" });
   }
 });
+
+describe("text that is no list of names and values", () => {
+  const properties = { a: { type: "string" } };
+
+  test("is not an object", async () => {
+    for (const more of [{ explode: false }, { style: "deepObject", explode: true }]) {
+      const read = await query({ type: "object", additionalProperties: { type: "string" } }, more);
+      expect(read("p=abc")).toEqual(['query p: must be an object, got the string "abc"']);
+    }
+    expect((await query({ type: "object", properties }, { style: "deepObject", explode: true }))("p=a,1")).toEqual([
+      'query p: must be an object, got the string "a,1"',
+    ]);
+  });
+
+  test("is text where the schema takes text too", async () => {
+    const schema = {
+      anyOf: [
+        { type: "object", additionalProperties: { type: "string" } },
+        { type: "string", enum: [""] },
+      ],
+    };
+    const read = await query(schema, { style: "deepObject", explode: true });
+    expect(read("p=")).toBe("");
+    expect(read("p[a]=1")).toEqual({ a: "1" });
+    expect(read("p=abc")).toBeArray();
+  });
+});
+
+test("an exploded object does not take what is written with another parameter's brackets", async () => {
+  const parameters = [
+    { name: "page", in: "query", schema: { type: "object", properties: { number: { type: "integer" } }, additionalProperties: false } },
+    { name: "search", in: "query", style: "deepObject", schema: { type: "object" } },
+  ];
+  const operation = await operationOf("3.1.0", "get", { parameters });
+  expect(send(operation, { query: "number=2&search[name]=x&search%5Bslug%5D=y" })).toMatchObject({
+    ok: true,
+    parameters: { page: { number: 2 }, search: { name: "x", slug: "y" } },
+  });
+});
+
+test("a header whose name no header can have is not looked for, in requests and replies", async () => {
+  for (const name of ["", "a b", "é"]) {
+    const operation = await operationOf("3.0.3", "get", {
+      parameters: [{ name, in: "header", required: true, schema: { type: "string" } }],
+      responses: { 200: { description: "ok", headers: { [name]: { required: true, schema: { type: "string" } } } } },
+    });
+    expect(send(operation, {})).toMatchObject({ ok: true });
+    expect(operation.checkReply({ status: 200, headers: new Headers(), body: new Uint8Array() })).toEqual([]);
+  }
+});
