@@ -1,6 +1,6 @@
 /** The reply socket as programs meet it: real sockets, raw bytes. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ProgramReply } from "./reply-head.ts";
@@ -340,6 +340,28 @@ describe("the socket", () => {
     expect(existsSync(first.path)).toBe(true);
     second.server.close();
     expect(existsSync(first.path)).toBe(false);
+  });
+
+  test("is made under a name that nobody can occupy beforehand, and leaves nothing else in its folder", async () => {
+    const folder = makeFolder();
+    const occupied = `.${process.pid}`;
+    mkdirSync(join(folder, occupied));
+    const { opened } = await serve(join(folder, "reply.sock"));
+    expect(opened).toEqual({ ok: true });
+    expect(readdirSync(folder).toSorted()).toEqual([occupied, "reply.sock"]);
+  });
+
+  test("is made at the longest path that the system takes, however short its own name", async () => {
+    const folder = join(makeFolder(), "x".repeat(200)).slice(0, socketPathBytesMax - 2);
+    mkdirSync(folder);
+    const { opened, path, add } = await serve(join(folder, "s"));
+    expect(opened).toEqual({ ok: true });
+    expect(readdirSync(folder)).toEqual(["s"]);
+    const target = add("/uri/a");
+    const client = await dial(path);
+    client.send(post("/uri/a", "1"));
+    await client.until("200 OK\r\nContent-Length: 0\r\n\r\n");
+    expect(target.body).toBe("1");
   });
 
   test("is not put in the place of a file, into a folder that is not there, or under a name that is too long", async () => {

@@ -2,7 +2,9 @@
  * The reply sockets of an instance: unix sockets of mode 0600 that appear under their names only when they are ready,
  * are never taken from a live owner, and are removed at the end when they are still this instance's.
  */
-import { chmodSync, chownSync, lstatSync, renameSync, unlinkSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { chmodSync, chownSync, lstatSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { UnixSocketListener } from "bun";
 import { socketPathBytesMax } from "../core/socket-path.ts";
 import type { Ticked } from "../core/ticker.ts";
@@ -52,7 +54,6 @@ export class ReplyServer implements Ticked {
    */
   async open(path: string, takeOver: boolean, owner?: UserIds): Promise<OpenedSocket> {
     const bytes = Buffer.byteLength(path);
-    const temporary = `${path.slice(0, path.lastIndexOf("/") + 1)}.${process.pid}`;
     if (bytes > socketPathBytesMax) {
       return {
         ok: false,
@@ -66,7 +67,7 @@ export class ReplyServer implements Ticked {
     if (occupied === "live" && !takeOver)
       return { ok: false, inUse: true, message: `cannot make the reply socket "${path}": it is in use by a running process` };
     try {
-      this.#sockets.push(this.#listen(path, temporary, owner));
+      this.#sockets.push(this.#listen(path, owner));
       return { ok: true };
     } catch (error) {
       return {
@@ -91,14 +92,21 @@ export class ReplyServer implements Ticked {
     }
   }
 
-  #listen(path: string, temporary: string, owner: UserIds | undefined): OpenSocket {
+  #listen(path: string, owner: UserIds | undefined): OpenSocket {
+    // May be longer than the system takes: Bun then goes by the folder's descriptor.
+    const temporary = join(dirname(path), temporaryName());
     const before = process.umask(0o177);
+    let listener: UnixSocketListener<ReplyConnection> | undefined;
     try {
-      const listener = Bun.listen<ReplyConnection>({ unix: temporary, allowHalfOpen: true, socket: this.#handlers() });
+      listener = Bun.listen<ReplyConnection>({ unix: temporary, allowHalfOpen: true, socket: this.#handlers() });
       chmodSync(temporary, 0o600);
       if (owner !== undefined) chownSync(temporary, owner.uid, owner.gid);
       renameSync(temporary, path);
       return { path, inode: inodeOf(path) ?? 0n, listener };
+    } catch (error) {
+      listener?.stop(true);
+      if (listener !== undefined) rmSync(temporary, { force: true });
+      throw error;
     } finally {
       process.umask(before);
     }
@@ -127,6 +135,11 @@ export class ReplyServer implements Ticked {
       error: (socket) => socket.terminate(),
     };
   }
+}
+
+/** A socket's name until it is ready: in a folder where anybody may write, like /tmp, it must not be known beforehand. */
+function temporaryName(): string {
+  return `.${randomBytes(6).toString("base64url")}`;
 }
 
 /** What is at a socket's path: nothing, a live owner's socket, one that a dead owner left, or something else. */
