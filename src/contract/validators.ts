@@ -7,10 +7,13 @@ import type { Ajv, ErrorObject, Options, ValidateFunction } from "ajv";
 import ajvFormats from "ajv-formats";
 import { Converter, type Dialect, type Direction, type Pool, type Purpose } from "./dialect.ts";
 import { compilePattern, type Documents } from "./documents.ts";
+import { entriesOf, member } from "./json.ts";
 import { addKeywords, fitsFormat } from "./keywords.ts";
 
 /** Schemas that are compiled into one validator at once; what lies beyond is compiled when a value gets there. */
 export const schemasCompiledAtOnceMax = 60;
+/** The same for their properties, which is what compiling takes its time for. */
+export const propertiesCompiledAtOnceMax = 200;
 
 /** A verdict: no errors, and the value is fine; "too-deep" when it is nested too deeply to be looked at. */
 export type Verdict = readonly ErrorObject[] | "too-deep";
@@ -117,6 +120,7 @@ class SchemaPool implements Pool {
   readonly #byKey = new Map<string, Entry>();
   /** Entries that are to be compiled with the one at hand. */
   #growing: Entry[] = [];
+  #growingProperties = 0;
 
   constructor(documents: Documents, dialect: Dialect, direction: Direction, purpose: Purpose) {
     const texts = [...documents.files.values()].map((file) => file.text);
@@ -140,10 +144,16 @@ class SchemaPool implements Pool {
   keyWithin(schema: unknown, optional: ReadonlySet<string>): string | undefined {
     const entry = this.#entry(schema, optional);
     if (entry.added) return entry.key;
-    if (this.#growing.length >= schemasCompiledAtOnceMax && !this.nativeAlternatives) return undefined;
+    const isFull = this.#growing.length >= schemasCompiledAtOnceMax || this.#growingProperties >= propertiesCompiledAtOnceMax;
+    if (isFull && !this.nativeAlternatives) return undefined;
+    this.#grow(entry);
+    return entry.key;
+  }
+
+  #grow(entry: Entry): void {
     entry.added = true;
     this.#growing.push(entry);
-    return entry.key;
+    this.#growingProperties += entriesOf(member(entry.schema, "properties")).length;
   }
 
   #entry(schema: unknown, optional: ReadonlySet<string>): Entry {
@@ -162,8 +172,9 @@ class SchemaPool implements Pool {
     const entry = this.#byKey.get(key);
     if (!entry) throw new Error(`Cannot compile schema "${key}": it is not known`);
     if (entry.validate) return entry.validate;
-    this.#growing = entry.added ? [] : [entry];
-    entry.added = true;
+    this.#growing = [];
+    this.#growingProperties = 0;
+    if (!entry.added) this.#grow(entry);
     // Grows while it is walked: a schema's references come after it.
     for (const next of this.#growing) this.#ajv.addSchema(this.#converter.convert(next.schema, next.optional), next.key);
     this.#growing = [];

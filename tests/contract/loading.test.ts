@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
-import { contractOf, faults, loadFiles, send } from "./contract-of.ts";
+import { contractOf, faults, loadFiles, operationOf, send } from "./contract-of.ts";
 
 const head = "openapi: 3.0.3\ninfo: { title: t, version: '1' }\n";
 const ok = "responses: { '200': { description: ok } }";
@@ -222,4 +222,22 @@ describe("what can never have an effect is warned of", () => {
     const warnings = await warningsOf(`${head}paths:\n  /a:\n    post:\n      ${body}\n      ${ok}\n`);
     expect(warnings).toEqual(['6:33 warning: "json" of POST /a is not a media type']);
   });
+});
+
+test("schemas of many properties are compiled part by part, and judge alike", async () => {
+  const wide = (next: string): object => ({
+    type: "object",
+    properties: {
+      ...Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`p${index}`, { type: "integer" }])),
+      next: { $ref: `#/components/schemas/${next}` },
+    },
+  });
+  const schemas = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`S${index}`, wide(`S${(index + 1) % 12}`)]));
+  const content = { "application/json": { schema: { $ref: "#/components/schemas/S0" } } };
+  const operation = await operationOf("3.1.0", "post", { requestBody: { content } }, { schemas });
+  const nested = (value: unknown): unknown => Array.from({ length: 14 }).reduce<unknown>((next) => ({ p1: 1, next }), { p149: value });
+  expect(faults(send(operation, { type: "application/json", body: JSON.stringify(nested(1)) }))).toEqual([]);
+  expect(faults(send(operation, { type: "application/json", body: JSON.stringify(nested("x")) }))).toEqual([
+    `body $${".next".repeat(14)}.p149: must be an integer, got the string "x"`,
+  ]);
 });
