@@ -8,8 +8,8 @@ export interface HelloHead {
   /** The instance's secret from its environment, so that nothing else can pose as it. */
   readonly token: string;
   readonly instance: string;
+  /** Of urocket: the host takes only its own. */
   readonly version: string;
-  readonly pid: number;
 }
 
 /** Host → runner: what to serve. Answered by `loaded`. */

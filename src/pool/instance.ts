@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { IncomingCredit, OutgoingBody } from "../link/body.ts";
 import { Channel, channelSocket, runnerFrameBytesMax } from "../link/channel.ts";
 import type { Frame } from "../link/frames.ts";
+import { helloFault, helloOf } from "../link/hello.ts";
 import type {
   HelloHead,
   LoadedHead,
@@ -254,7 +255,8 @@ export class Instance {
 
   #greet(frame: Frame, token: string): void {
     const hello = frame.type === "hello" ? parse<HelloHead>(frame) : undefined;
-    if (hello?.token !== token || hello.instance !== this.id) throw new Error("somebody else than the runner greeted");
+    const fault = helloFault(hello, helloOf(token, this.id));
+    if (fault !== undefined) throw new Error(fault);
     this.#greeted = true;
     // Its only client has come.
     this.#listener?.stop();

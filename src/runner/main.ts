@@ -2,10 +2,10 @@
  * The runner's process: connects to its host's link, says who it is, is told what to serve, serves it, and ends with
  * the link. It is the one place that translates between frames and exchanges.
  */
-import packageFile from "../../package.json";
 import { IncomingCredit, OutgoingBody, windowBytes } from "../link/body.ts";
 import { Channel, channelSocket, hostFrameBytesMax } from "../link/channel.ts";
 import type { Frame } from "../link/frames.ts";
+import { helloOf } from "../link/hello.ts";
 import type {
   HelloHead,
   LoadHead,
@@ -162,4 +162,4 @@ function endCause(head: ResetHead): EndCause {
 // The host ends its runners by the link; a terminal's Ctrl-C and a service manager's TERM reach the whole group.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
 const { UROCKET_LINK: link = "", UROCKET_TOKEN: token = "", UROCKET_INSTANCE: instance = "" } = process.env;
-await new RunnerProcess().connect(link, { token, instance, version: packageFile.version, pid: process.pid });
+await new RunnerProcess().connect(link, helloOf(token, instance));
