@@ -1,8 +1,9 @@
 /** The contract between client and program, as both meet it over HTTP. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { answerModule } from "./answering.ts";
-import { type AppFolder, appOf } from "./app-folder.ts";
-import { type LogLine, type Serving, serve } from "./serving.ts";
+import { appOf } from "./app-folder.ts";
+import { servedApp } from "./served-app.ts";
+import type { LogLine } from "./serving.ts";
 
 const files = {
   "answer.ts": answerModule,
@@ -90,16 +91,7 @@ interface Problem {
 }
 
 describe("the contract", () => {
-  let app: AppFolder;
-  let host: Serving;
-  beforeAll(async () => {
-    app = appOf(files);
-    host = await serve(app.folder);
-  });
-  afterAll(async () => {
-    await host[Symbol.asyncDispose]();
-    app[Symbol.dispose]();
-  });
+  const host = servedApp(() => appOf(files));
 
   const order = async (body: string, type = "application/json"): Promise<Response> =>
     await fetch(`${host.url}/orders`, { method: "POST", headers: { "content-type": type }, body });

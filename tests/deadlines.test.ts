@@ -1,10 +1,10 @@
 /** Whole process trees end: at the deadline, when the client leaves, however they resist. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type AppFolder, appOf } from "./app-folder.ts";
+import { describe, expect, test } from "bun:test";
+import { appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
 import { gone, isAlive, residentBytes } from "./process-tree.ts";
 import { connectRaw } from "./raw-http.ts";
-import { type Serving, serve } from "./serving.ts";
+import { servedApp } from "./served-app.ts";
 
 /** Writes the pids of a family that hangs to a file: a program, a child, and a grandchild that left the session. */
 const family = (file: string, deaf: boolean): string => `#!/bin/sh
@@ -43,10 +43,8 @@ paths:
 `;
 
 describe("deadlines", () => {
-  let app: AppFolder;
-  let host: Serving;
-  beforeAll(async () => {
-    app = appOf({
+  const host = servedApp(() =>
+    appOf({
       "urocket-service.yaml": serviceFile,
       "hang.sh": family("hang.pids", false),
       "deaf.sh": family("deaf.pids", true),
@@ -54,18 +52,13 @@ describe("deadlines", () => {
       "quick.sh": "#!/bin/sh\necho quick | urocket reply --type text/plain\n",
       "endless.sh": "#!/bin/sh\necho $$ >endless.pids\nurocket reply --type application/octet-stream </dev/zero\n",
       "leftover.sh": "#!/bin/sh\nsetsid sleep 1000 &\necho $! >leftover.pids\necho done | urocket reply --type text/plain\n",
-    });
-    host = await serve(app.folder);
-  });
-  afterAll(async () => {
-    await host[Symbol.asyncDispose]();
-    app[Symbol.dispose]();
-  });
+    }),
+  );
 
   const pidsIn = async (file: string, count: number): Promise<number[]> =>
     await eventually(`${file} names ${count} processes`, async () => {
-      if (!(await Bun.file(app.path(file)).exists())) return undefined;
-      const pids = app.read(file).trim().split("\n").filter(Boolean).map(Number);
+      if (!(await Bun.file(host.app.path(file)).exists())) return undefined;
+      const pids = host.app.read(file).trim().split("\n").filter(Boolean).map(Number);
       return pids.length >= count && pids;
     });
 
@@ -91,7 +84,7 @@ describe("deadlines", () => {
   });
 
   test.each(["GET", "POST"])("a client that leaves ends its program, whole (%s)", async (method) => {
-    app.write("left.pids", "");
+    host.app.write("left.pids", "");
     const connection = await connectRaw(host.port);
     const requestId = `left-${method}-${crypto.randomUUID()}`;
     connection.send(

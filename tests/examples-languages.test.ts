@@ -1,7 +1,7 @@
 /** The languages example: the same echo by programs in sh, Python, Perl and C, and one of untouched bytes. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { type AppFolder, copyOfExample } from "./app-folder.ts";
-import { type Serving, serve } from "./serving.ts";
+import { describe, expect } from "bun:test";
+import { copyOfExample } from "./app-folder.ts";
+import { servedApp } from "./served-app.ts";
 import { findMissingTools, requireTool } from "./system-tools.ts";
 
 const languages = [
@@ -12,19 +12,13 @@ const languages = [
 ] as const;
 
 describe("examples/languages", () => {
-  let app: AppFolder;
-  let host: Serving;
-  beforeAll(async () => {
-    app = copyOfExample("languages");
+  const host = servedApp(() => {
+    const app = copyOfExample("languages");
     if (findMissingTools(["gcc"]).length === 0) {
       const made = Bun.spawnSync(["gcc", "-O2", "-o", "echo-c", "echo.c"], { cwd: app.folder });
       if (!made.success) throw new Error(`gcc failed: ${made.stderr.toString()}`);
     }
-    host = await serve(app.folder);
-  });
-  afterAll(async () => {
-    await host[Symbol.asyncDispose]();
-    app[Symbol.dispose]();
+    return app;
   });
 
   const twenty = Array.from({ length: 20 }, (_, index) => index);

@@ -1,7 +1,7 @@
 /** The PHP example: answers by libcurl over the configured socket path and over the one in the environment. */
-import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { type AppFolder, copyOfExample } from "./app-folder.ts";
-import { type Serving, serve } from "./serving.ts";
+import { describe, expect } from "bun:test";
+import { copyOfExample } from "./app-folder.ts";
+import { servedApp } from "./served-app.ts";
 import { requireTool } from "./system-tools.ts";
 
 const configuredSocket = "/tmp/urocket-prices.sock";
@@ -10,21 +10,15 @@ const cent = (index: number): number => 1000 + index;
 const testIt = requireTool("php-curl");
 
 describe("examples/php", () => {
-  let app: AppFolder;
-  let host: Serving;
-  beforeAll(async () => {
-    app = copyOfExample("php");
+  const host = servedApp(() => {
+    const app = copyOfExample("php");
     // The example's own path may belong to somebody who tries it out.
     for (const file of ["urocket-service.yaml", "scripts/pricechange.php"]) {
       const text = app.read(file);
       expect(text).toContain(configuredSocket);
       app.write(file, text.replaceAll(configuredSocket, app.path("prices.sock")));
     }
-    host = await serve(app.folder);
-  });
-  afterAll(async () => {
-    await host[Symbol.asyncDispose]();
-    app[Symbol.dispose]();
+    return app;
   });
 
   const changePrices = async (pricelist: unknown): Promise<Response> =>

@@ -1,8 +1,9 @@
 /** What a client meets: routing, verbs, odd bytes, limits, request ids and the form of every error. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type AppFolder, appOf } from "./app-folder.ts";
+import { describe, expect, test } from "bun:test";
+import { appOf } from "./app-folder.ts";
 import { connectRaw, type RawResponse, sendRaw } from "./raw-http.ts";
-import { type Serving, serve } from "./serving.ts";
+import { servedApp } from "./served-app.ts";
+import { serve } from "./serving.ts";
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -29,16 +30,7 @@ paths:
 };
 
 describe("HTTP", () => {
-  let app: AppFolder;
-  let host: Serving;
-  beforeAll(async () => {
-    app = appOf(files);
-    host = await serve(app.folder);
-  });
-  afterAll(async () => {
-    await host[Symbol.asyncDispose]();
-    app[Symbol.dispose]();
-  });
+  const host = servedApp(() => appOf(files));
 
   const get = async (target: string, headers: readonly string[] = ["Host: localhost"]): Promise<RawResponse | undefined> =>
     await sendRaw(host.port, `GET ${target} HTTP/1.1\r\n${headers.map((line) => `${line}\r\n`).join("")}\r\n`);

@@ -1,9 +1,10 @@
 /** What the host writes down of exchanges and of programs' output. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type AppFolder, appOf } from "./app-folder.ts";
+import { describe, expect, test } from "bun:test";
+import { appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
 import { sendRaw } from "./raw-http.ts";
-import { type LogLine, type Serving, serve } from "./serving.ts";
+import { servedApp } from "./served-app.ts";
+import type { LogLine } from "./serving.ts";
 
 const reply = "echo done | urocket reply --type text/plain";
 const files = {
@@ -34,16 +35,7 @@ paths:
 };
 
 describe("logs", () => {
-  let app: AppFolder;
-  let host: Serving;
-  beforeAll(async () => {
-    app = appOf(files);
-    host = await serve(app.folder);
-  });
-  afterAll(async () => {
-    await host[Symbol.asyncDispose]();
-    app[Symbol.dispose]();
-  });
+  const host = servedApp(() => appOf(files));
 
   const get = async (path: string, headers: Record<string, string> = {}): Promise<string> => {
     const response = await fetch(host.url + path, { headers });

@@ -1,10 +1,11 @@
 /** What programs are given: payloads by argument and by standard input, at the limits, and the environment. */
 import { chmodSync } from "node:fs";
 import { dirname } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type AppFolder, appOf } from "./app-folder.ts";
+import { describe, expect, test } from "bun:test";
+import { appOf } from "./app-folder.ts";
 import { sendRaw } from "./raw-http.ts";
-import { type Serving, serve } from "./serving.ts";
+import { servedApp } from "./served-app.ts";
+import { serve } from "./serving.ts";
 import { requireTool } from "./system-tools.ts";
 
 const kib = 1024;
@@ -40,16 +41,7 @@ paths:
 };
 
 describe("payloads", () => {
-  let app: AppFolder;
-  let host: Serving;
-  beforeAll(async () => {
-    app = appOf(files);
-    host = await serve(app.folder, { env: { API_KEY: "do not tell", AWS_SECRET_ACCESS_KEY: "neither this", TZ: "UTC" } });
-  });
-  afterAll(async () => {
-    await host[Symbol.asyncDispose]();
-    app[Symbol.dispose]();
-  });
+  const host = servedApp(() => appOf(files), { env: { API_KEY: "do not tell", AWS_SECRET_ACCESS_KEY: "neither this", TZ: "UTC" } });
 
   const post = async (path: string, body: string | Uint8Array | ReadableStream): Promise<Response> =>
     await fetch(host.url + path, { method: "POST", headers: { "content-type": "application/octet-stream" }, body });

@@ -2,9 +2,9 @@
  * What every implementation of the contract in `examples/pets` has to do, told over HTTP alone, so that the same tests
  * can be run against each of them.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type AppFolder, copyOfExample } from "./app-folder.ts";
-import { type Serving, serve } from "./serving.ts";
+import { describe, expect, test } from "bun:test";
+import { copyOfExample } from "./app-folder.ts";
+import { servedApp } from "./served-app.ts";
 
 interface Pet {
   readonly id: number;
@@ -22,16 +22,7 @@ interface Problem {
 /** Declares the tests for the example in `examples/<name>`. */
 export function describePetstore(name: string): void {
   describe(`examples/${name}`, () => {
-    let app: AppFolder;
-    let host: Serving;
-    beforeAll(async () => {
-      app = copyOfExample(name);
-      host = await serve(app.folder);
-    });
-    afterAll(async () => {
-      await host[Symbol.asyncDispose]();
-      app[Symbol.dispose]();
-    });
+    const host = servedApp(() => copyOfExample(name));
 
     const add = async (body: unknown): Promise<Response> =>
       await fetch(`${host.url}/pets`, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });

@@ -1,9 +1,9 @@
 /** Programs that reply well, badly, twice, late, to somebody else, with too much, too slowly or not at all. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { answerModule } from "./answering.ts";
-import { type AppFolder, appOf } from "./app-folder.ts";
+import { appOf } from "./app-folder.ts";
 import { gone, isAlive, residentBytes } from "./process-tree.ts";
-import { type Serving, serve } from "./serving.ts";
+import { servedApp } from "./served-app.ts";
 
 const megabytes = 1024 * 1024;
 
@@ -70,17 +70,11 @@ ${operation("not-executable", "cmd: ./not-executable.txt")}
 `;
 
 describe("replies", () => {
-  let app: AppFolder;
-  let host: Serving;
-  beforeAll(async () => {
-    app = appOf({ "urocket-service.yaml": serviceFile, "answer.ts": answerModule, ...shellPrograms });
+  const host = servedApp(() => {
+    const app = appOf({ "urocket-service.yaml": serviceFile, "answer.ts": answerModule, ...shellPrograms });
     for (const [file, text] of Object.entries(programs))
       app.write(file, `import { answer, connection, fileAppears } from "./answer.ts";\n${text}\n`);
-    host = await serve(app.folder);
-  });
-  afterAll(async () => {
-    await host[Symbol.asyncDispose]();
-    app[Symbol.dispose]();
+    return app;
   });
 
   const get = async (path: string): Promise<Response> => await fetch(host.url + path);
@@ -172,7 +166,7 @@ describe("replies", () => {
   test("a program that replies and stays has until the deadline, and the client does not wait for it", async () => {
     const response = await get("/lingering");
     expect(await response.text()).toBe("done already");
-    const pid = Number(app.read("lingering.pid"));
+    const pid = Number(host.app.read("lingering.pid"));
     expect(isAlive(pid)).toBeTrue();
     await gone([pid]);
     const line = await host.exchange(response.headers.get("x-request-id") ?? "");
@@ -197,7 +191,7 @@ describe("replies", () => {
     let text = decoder.decode((await reader.read()).value);
     // The program does not send the rest before this file is there.
     expect(text).toBe("d");
-    app.write("dribble.go", "");
+    host.app.write("dribble.go", "");
     for (let next = await reader.read(); !next.done; next = await reader.read()) text += decoder.decode(next.value);
     expect(text).toBe("dribbling...");
     await told(response, 200);
@@ -208,7 +202,7 @@ describe("replies", () => {
     expect(response.status).toBe(200);
     const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toBe("only this");
-    app.write("half.go", "");
+    host.app.write("half.go", "");
     expect(async () => await reader.read()).toThrow();
     const line = await host.exchange(response.headers.get("x-request-id") ?? "");
     expect(line["error"]).toBeString();
