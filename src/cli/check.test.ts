@@ -46,6 +46,16 @@ test.if(process.getuid?.() === 0)("says what may not be read, and how to allow i
   expect(folder.stdout).not.toContain("more than one");
 });
 
+test.if(process.getuid?.() === 0)("warns of a working directory that may not be entered, with the folder that is closed", async () => {
+  const app = appWith("paths: { /a: { get: { inject: { cmd: sh x.sh, wd: closed } } } }\n");
+  app.write("closed/x.sh", "");
+  chmodSync(dirname(app.folder), 0o755);
+  chmodSync(app.path("closed"), 0o700);
+  const { code, stdout } = await urocket(["check", app.folder], { uid: nobody });
+  expect([code, stdout]).toEqual([0, expect.stringContaining(`user ${nobody}: permission denied at ${app.path("closed")}\n`)]);
+  expect(stdout).toContain(`Run: chmod a+x ${app.path("closed")}; until then its requests are answered 502`);
+});
+
 test("shows what would be served, warnings first, and exits 0", async () => {
   const { code, stdout, stderr } = await urocket(["check"], { cwd: appWith(good).folder });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

@@ -3,7 +3,7 @@
  * while requests are served.
  */
 import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
-import { delimiter, isAbsolute, resolve } from "node:path";
+import { basename, delimiter, resolve } from "node:path";
 import { shellWord } from "../core/shell-word.ts";
 import { codeOf } from "../core/system-error.ts";
 import { programEnvironment } from "./surroundings.ts";
@@ -57,9 +57,9 @@ export type Executable = { readonly found: true } | { readonly found: false; rea
  * for in the given folders, as execvp(3) does.
  */
 export function findExecutable(name: string, wd: string, folders: readonly string[]): Executable {
-  if (name.includes("/")) return executableAt(resolve(wd, name), name);
+  if (name.includes("/")) return executableAt(resolve(wd, name), name, folders);
   for (const folder of folders) {
-    const found = executableAt(resolve(isAbsolute(folder) ? folder : resolve(wd, folder), name), name);
+    const found = executableAt(resolve(wd, folder, name), name, folders);
     if (found.found) return found;
   }
   const local =
@@ -69,7 +69,7 @@ export function findExecutable(name: string, wd: string, folders: readonly strin
   return { found: false, message: `Cannot find the program "${name}" on PATH`, hint: local };
 }
 
-function executableAt(path: string, name: string): Executable {
+function executableAt(path: string, name: string, folders: readonly string[]): Executable {
   const kind = kindOf(path);
   if (kind === "missing")
     return {
@@ -83,27 +83,59 @@ function executableAt(path: string, name: string): Executable {
   } catch {
     return { found: false, message: `Cannot start the program "${name}": it is not executable`, hint: `Run: chmod +x ${shellWord(path)}` };
   }
-  return executableHead(path, name);
+  return executableHead(path, name, folders);
 }
 
 /** The kernel starts ELF files and scripts that name their interpreter; no shell stands in for others (execve(2), ENOEXEC). */
-function executableHead(path: string, name: string): Executable {
-  const head = Buffer.alloc(4);
-  try {
-    const descriptor = openSync(path, "r");
-    try {
-      readSync(descriptor, head, 0, 4, 0);
-    } finally {
-      closeSync(descriptor);
-    }
-  } catch {
-    // Executable but not readable: the kernel may start it all the same.
-    return { found: true };
-  }
-  if (head.toString("latin1") === "\x7fELF" || head.toString("latin1", 0, 2) === "#!") return { found: true };
+function executableHead(path: string, name: string, folders: readonly string[]): Executable {
+  const head = readHead(path);
+  // Executable but not readable: the kernel may start it all the same.
+  if (head === undefined || head.startsWith("\x7fELF")) return { found: true };
+  if (head.startsWith("#!")) return interpreterOf(head, path, name, folders);
   return {
     found: false,
     message: `The program "${name}" is neither a binary nor a script with a #! line`,
     hint: `Start ${path} with a line such as #!/bin/sh`,
   };
+}
+
+/** Bytes of a file's beginning that the kernel looks at for its interpreter: BINPRM_BUF_SIZE of execve(2). */
+const headBytes = 256;
+
+function readHead(path: string): string | undefined {
+  const head = Buffer.alloc(headBytes);
+  try {
+    const descriptor = openSync(path, "r");
+    try {
+      return head.toString("latin1", 0, readSync(descriptor, head, 0, headBytes, 0));
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** The kernel says of a missing interpreter what it says of a missing program (ENOENT). */
+function interpreterOf(head: string, path: string, name: string, folders: readonly string[]): Executable {
+  const [, file = "", word] = /^#![ \t]*([^ \t\n]*)(?:[ \t]+([^ \t\n]+))?/.exec(head) ?? [];
+  if (file.endsWith("\r") || word?.endsWith("\r") === true)
+    return {
+      found: false,
+      message: `The first line of the program "${name}" ends with a carriage return, which the kernel takes for a part of the interpreter's name`,
+      hint: `Run: sed -i 's/\\r$//' ${shellWord(path)}`,
+    };
+  const missing = kindOf(file) === "missing" ? file : missingOnPath(file, word, folders);
+  if (missing === undefined) return { found: true };
+  return {
+    found: false,
+    message: `Cannot start the program "${name}": its interpreter "${missing}" is not there`,
+    hint: `Install it, or mend the first line of ${path}; until then its requests are answered 502`,
+  };
+}
+
+/** `#!/usr/bin/env NAME`: what env(1) will not find. */
+function missingOnPath(file: string, word: string | undefined, folders: readonly string[]): string | undefined {
+  if (basename(file) !== "env" || word === undefined || /[/=]|^-/.test(word)) return undefined;
+  return folders.some((folder) => kindOf(resolve(folder, word)) === "file") ? undefined : word;
 }

@@ -313,7 +313,7 @@ describe("in the program of an operation", () => {
 
   test.each([
     [
-      "cmd: sh a | sh",
+      "cmd: echo a | sh",
       'warning 1:37 No shell runs: "|" in "paths./.get.inject.cmd" is passed to the program as a word | For a shell\'s syntax write [sh, -c, "…"]; to pass the word on purpose put it in quotes',
     ],
     [
@@ -337,10 +337,36 @@ describe("in the program of an operation", () => {
       'warning 1:37 Cannot find the program "./absent.sh" | There is no ./absent.sh; until there is, its requests are answered 502',
     ],
     ["cmd: ./folder", 'warning 1:37 Cannot start the program "./folder": it is a folder'],
+    ["cmd: './a b'", `warning 1:37 Cannot find the program "./a" | There is no ./a; until there is, its requests are answered 502`],
+    ["cmd: [./a b]", `warning 1:37 Cannot start the program "./a b": it is not executable | Run: chmod +x './a b'`],
     ["cmd: ./exists.yaml", 'warning 1:37 Cannot start the program "./exists.yaml": it is not executable | Run: chmod +x ./exists.yaml'],
     [
       "cmd: ./plain",
       'warning 1:37 The program "./plain" is neither a binary nor a script with a #! line | Start ./plain with a line such as #!/bin/sh',
+    ],
+    [
+      "cmd: ./orphan",
+      'warning 1:37 Cannot start the program "./orphan": its interpreter "/nonexistent/interpreter" is not there | Install it, or mend the first line of ./orphan; until then its requests are answered 502',
+    ],
+    [
+      "cmd: ./orphan-of-env",
+      'warning 1:37 Cannot start the program "./orphan-of-env": its interpreter "no-such-language" is not there | Install it, or mend the first line of ./orphan-of-env; until then its requests are answered 502',
+    ],
+    [
+      "cmd: ./windows",
+      `warning 1:37 The first line of the program "./windows" ends with a carriage return, which the kernel takes for a part of the interpreter's name | Run: sed -i 's/\\r$//' ./windows`,
+    ],
+    [
+      "cmd: sh absent.sh",
+      'warning 1:37 Cannot find the script "absent.sh" of "sh" | There is no ./absent.sh; until there is, its requests are answered 502',
+    ],
+    [
+      "cmd: sh -eu folder/absent.sh x",
+      'warning 1:37 Cannot find the script "folder/absent.sh" of "sh" | There is no ./folder/absent.sh; until there is, its requests are answered 502',
+    ],
+    [
+      "cmd: bun run absent.ts",
+      'warning 1:37 Cannot find the script "absent.ts" of "bun" | There is no ./absent.ts; until there is, its requests are answered 502',
     ],
     [
       "cmd: sh, env: [PATH=/nowhere]",
@@ -351,7 +377,11 @@ describe("in the program of an operation", () => {
       "urocket-service.yaml": file({ inject }),
       "exists.yaml": "",
       "run.sh": "#!/bin/sh\n",
+      "a b": "",
       plain: "echo\n",
+      orphan: "#!/nonexistent/interpreter -x\n",
+      "orphan-of-env": "#!/usr/bin/env no-such-language\n",
+      windows: "#!/bin/sh\r\n",
       "folder/x": "",
     });
     chmodSync(app.path("plain"), 0o755);
@@ -363,6 +393,13 @@ describe("in the program of an operation", () => {
     );
     expect(short.map((line) => line.replaceAll(app.folder, "."))).toEqual([message]);
   });
+
+  test.each(["sh run.sh", "sh -c 'cat nowhere'", "sh -s", "sh ls", "bun run build", "bun --print 1", "sh {{jsonpayload}}"])(
+    "%s is no missing script",
+    async (cmd) => {
+      expect(await told(file({ inject: `cmd: "${cmd}", channel: cmdline` }), { "run.sh": "" })).toEqual([]);
+    },
+  );
 
   test("a script beside the service file, in the working directory, and one of urocket's own commands are found", async () => {
     const yaml =

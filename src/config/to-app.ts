@@ -3,7 +3,9 @@
  * more than one key, or the machine.
  */
 import { basename, dirname, resolve } from "node:path";
+import { closedFolder } from "../core/folder-access.ts";
 import { payloadPlaceholder } from "../core/program-arguments.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { socketPathBytesMax } from "../core/socket-path.ts";
 import { methods } from "./app.ts";
 import type { App, AppOperation, EnvironmentEntry, Limits, Method, Scale } from "./app.ts";
@@ -16,6 +18,7 @@ import type { Standing } from "./machine.ts";
 import { outtakeDefault, replyPathOf } from "./outtake.ts";
 import { checkTemplate, requestPath, templateShape } from "./path-template.ts";
 import type { Reading } from "./reading.ts";
+import { findScript } from "./script.ts";
 import { quoted } from "./value.ts";
 import type { Spot } from "./value.ts";
 
@@ -241,7 +244,9 @@ function injectOf({ value }: Located<ReadInject>, read: ReadServiceFile, context
   const channel = value.channel?.value ?? "stdin";
   if (user) checkUser(user, context);
   if (cmd === undefined) return undefined;
-  if (wd !== undefined) warnOfProgram(cmd, wd, env, context);
+  const closed = wd === undefined ? undefined : closedFolder(wd);
+  if (closed !== undefined) warnOfClosed(value.wd?.at ?? cmd.at, closed, context);
+  else if (wd !== undefined) warnOfProgram(cmd, wd, env, context);
   if (channel === "stdin" && cmd.value.some((word) => word.includes(payloadPlaceholder))) {
     context.reading.error(
       cmd.at,
@@ -279,8 +284,19 @@ function warnOfProgram(
   { standing, reading }: Context,
 ): void {
   const path = env.findLast(([name]) => name === "PATH")?.[1];
-  const executable = findExecutable(cmd.value[0], wd, path === undefined ? standing.programFolders : foldersOf(path));
-  if (!executable.found) reading.warning(cmd.at, executable.message, executable.hint);
+  const folders = path === undefined ? standing.programFolders : foldersOf(path);
+  const executable = findExecutable(cmd.value[0], wd, folders);
+  const needed = executable.found ? findScript(cmd.value, wd, folders) : executable;
+  if (!needed.found) reading.warning(cmd.at, needed.message, needed.hint);
+}
+
+/** Only a warning: its permissions may change. */
+function warnOfClosed(at: Spot, closed: string, { standing, reading }: Context): void {
+  reading.warning(
+    at,
+    `The working directory cannot be entered by user ${standing.uid}: permission denied at ${closed}`,
+    `Run: chmod a+x ${shellWord(closed)}; until then its requests are answered 502`,
+  );
 }
 
 function checkUser({ value, at }: Located<string>, { standing, reading }: Context): void {

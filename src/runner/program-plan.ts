@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { closedFolder } from "../core/folder-access.ts";
 import { argumentBytesMax, payloadPlaceholder } from "../core/program-arguments.ts";
 import type { LoadHead, ProgramSpec, RequestHead } from "../link/messages.ts";
 
@@ -151,7 +152,13 @@ export function spawnFailure(plan: ProgramPlan, error: unknown): string {
   }
 }
 
+/** The runner enters the folder before it becomes the program's user. */
 function folderProblem(wd: string): string | undefined {
+  const closed = closedFolder(wd);
+  if (closed !== undefined) {
+    const where = closed === wd ? "" : ` at "${closed}"`;
+    return `its working directory "${wd}" may not be entered by user ${process.geteuid?.()}${where} (EACCES): run chmod a+x on it`;
+  }
   try {
     return statSync(wd).isDirectory() ? undefined : `its working directory "${wd}" is not a folder`;
   } catch {

@@ -1,0 +1,26 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** Of mode 0700. */
+const closed = mkdtempSync(join(tmpdir(), "urocket-closed-"));
+afterAll(() => rmSync(closed, { recursive: true }));
+
+/** What a runner of a user who owns nothing says of `sh` in the closed folder; root may enter everything. */
+const script = `
+  import { planProgram, spawnFailure } from ${JSON.stringify(join(import.meta.dir, "program-plan.ts"))};
+  const cwd = ${JSON.stringify(closed)};
+  const plan = planProgram("GET /", { argv: ["sh"], wd: cwd, env: [], channel: "stdin", replyPath: "/" }, { environment: {} }, "/reply.sock");
+  try {
+    Bun.spawn([plan.executable], { cwd });
+  } catch (error) {
+    console.log(spawnFailure(plan, error));
+  }`;
+
+test.if(process.getuid?.() === 0)("a working directory that may not be entered is told as that, not as the program's fault", () => {
+  const child = Bun.spawnSync([process.execPath, "-e", script], { cwd: "/", uid: 65_534, gid: 65_534 });
+  expect(child.stdout.toString()).toBe(
+    `Cannot start "sh" for GET /: its working directory "${closed}" may not be entered by user 65534 (EACCES): run chmod a+x on it\n`,
+  );
+});
