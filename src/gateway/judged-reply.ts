@@ -5,7 +5,7 @@
 import type { ContractOperation } from "../contract/contract.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { DispatchReply } from "./dispatch.ts";
-import type { Problem } from "./problem.ts";
+import { inPlaces, type Problem } from "./problem.ts";
 import { replyHeaders } from "./reply-headers.ts";
 
 export interface JudgedReplyTerms {
@@ -65,7 +65,7 @@ export class JudgedReply {
     if (errors.length === 0) return { ok: true, headers, body };
     return {
       ok: false,
-      problem: { kind: "invalid-reply", detail: `The program's reply breaks the contract in ${errors.length} places`, errors },
+      problem: { kind: "invalid-reply", detail: `The program's reply breaks the contract in ${inPlaces(errors)}`, errors },
     };
   }
 

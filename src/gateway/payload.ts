@@ -6,7 +6,7 @@ import { decodeText } from "../contract/body-text.ts";
 import type { ReadRequest, Violation } from "../contract/contract.ts";
 import { parseMediaType } from "../contract/media-type.ts";
 import { emptyRecord } from "../core/record.ts";
-import type { Problem } from "./problem.ts";
+import { inPlaces, type Problem } from "./problem.ts";
 import type { ServedOperation } from "./operation.ts";
 
 export type Payload = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly problem: Problem };
@@ -53,16 +53,15 @@ export function payloadOf(source: PayloadSource): Payload {
 function refusal(read: ReadRequest & { ok: false }, source: PayloadSource): Problem {
   if (read.kind === "unsupported-media-type") {
     const type = source.headers.get("content-type");
+    // "must be application/json, got …" is said of the header that stands beside it in `errors`.
     const first = read.errors[0]?.message;
     return {
       kind: "unsupported-media-type",
-      detail: first ?? `The contract has no request body of type ${type ?? "(none given)"}`,
+      detail: first === undefined ? `The contract has no request body of type ${type ?? "(none given)"}` : `The body's type ${first}`,
       errors: read.errors,
     };
   }
-  const count = read.errors.length;
-  const detail = count === 1 ? "The request breaks the contract in 1 place" : `The request breaks the contract in ${count} places`;
-  return { kind: "invalid-request", detail, errors: read.errors };
+  return { kind: "invalid-request", detail: `The request breaks the contract in ${inPlaces(read.errors)}`, errors: read.errors };
 }
 
 /**

@@ -55,3 +55,8 @@ export function problemBody(problem: Problem, requestId: string): string {
     ...(problem.errors === undefined ? {} : { errors: problem.errors }),
   });
 }
+
+/** How many violations there are: "1 place", "2 places". */
+export function inPlaces({ length }: readonly Violation[]): string {
+  return length === 1 ? "1 place" : `${length} places`;
+}
