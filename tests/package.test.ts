@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { findMissingTools, packageOf } from "./system-tools.ts";
 import { ownEnvironment, root } from "./urocket-command.ts";
 
@@ -58,6 +58,8 @@ test("nothing of ours runs at install", () => {
 describe("the packed package", () => {
   const packed = Bun.spawnSync(["npm", "pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: root, stderr: "ignore" });
   const listed = JSON.parse(packed.stdout.toString()) as readonly {
+    /** Bytes of the tarball. */
+    readonly size: number;
     readonly files: readonly { readonly path: string; readonly mode: number }[];
   }[];
   const files = listed[0]?.files ?? [];
@@ -80,9 +82,24 @@ describe("the packed package", () => {
 
   test("holds no tests and nothing of the development", () => {
     const strays = paths.filter(
-      (path) => path.includes(".test.") || !/^(bin|src|schema|templates)\/|^[A-Z]+(\.md)?$|^package\.json$/.test(path),
+      (path) =>
+        path.includes(".test.") ||
+        !/^(bin|docs|examples|schema|src|templates)\/|^[A-Z]+(\.md)?$|^package\.json$|^bench\/README\.md$/.test(path),
     );
     expect(strays).toEqual([]);
+  });
+
+  test("holds what its own documents link to", () => {
+    const documents = paths.filter((path) => path.endsWith(".md") && !path.startsWith("templates/"));
+    const links = documents.flatMap((path) =>
+      [...text(path).matchAll(/\]\(([^)#]+)/g)].flatMap(([, link = ""]) => (link.includes("://") ? [] : [join(dirname(path), link)])),
+    );
+    expect(links.length).toBeGreaterThan(20);
+    expect(links.filter((link) => !paths.some((path) => path === link || (link.endsWith("/") && path.startsWith(link))))).toEqual([]);
+  });
+
+  test("is small", () => {
+    expect(listed[0]?.size).toBeLessThan(400_000);
   });
 
   test("keeps the commands executable", () => {
