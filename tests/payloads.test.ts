@@ -6,7 +6,7 @@ import { appOf } from "./app-folder.ts";
 import { sendRaw } from "./raw-http.ts";
 import { servedApp } from "./served-app.ts";
 import { serve } from "./serving.ts";
-import { requireTool } from "./system-tools.ts";
+import { requireRoot, requireTool } from "./system-tools.ts";
 
 const kib = 1024;
 const mib = 1024 * kib;
@@ -150,9 +150,8 @@ describe("payloads", () => {
   });
 });
 
-const isRoot = process.getuid?.() === 0;
 /** Only root may start programs as somebody else. */
-const asRoot = isRoot ? requireTool("curl") : test.skip;
+const asRoot = process.getuid?.() === 0 ? requireTool("curl") : requireRoot;
 
 describe("user", () => {
   asRoot("a program runs as the user that its operation names, and can reply; others run as before", async () => {

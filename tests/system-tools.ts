@@ -39,12 +39,27 @@ export function findMissingTools(tools: readonly SystemTool[] = systemTools): Sy
 
 /**
  * A `test` for what needs these tools: `requireTool("php", "php-curl")("answers through libcurl", async () => …)`.
- * With all of them there it is bun's own `test`. Otherwise it skips, or throws under CI=true.
+ * With all of them there it is bun's own `test`. Otherwise it skips, saying what is missing, or throws under CI=true.
  */
 export function requireTool(...tools: readonly [SystemTool, ...SystemTool[]]): typeof test {
   const missing = findMissingTools(tools);
   if (missing.length === 0) return test;
-  if (process.env["CI"] !== "true") return test.skip;
+  if (process.env["CI"] !== "true") return skipped(`needs ${missing.join(", ")}`);
   // Failing at load fails the file, and its message says what to do.
   throw new Error(`Cannot find ${missing.join(", ")}, which this test needs: install with "${installCommand}"`);
+}
+
+/** A `test` for what only some machines or users can do; on others it skips, saying what it needs: "root". */
+export function requireThat(holds: boolean, needs: string): typeof test {
+  return holds ? test : skipped(`needs ${needs}`);
+}
+
+/** A `test` for what only root can do. */
+export const requireRoot = requireThat(process.getuid?.() === 0, "root");
+
+/** `test.skip` whose names end with the reason; those of tables (`each`) keep their own. */
+function skipped(reason: string): typeof test {
+  return new Proxy(test.skip, {
+    apply: (skip, _self, [name, ...rest]: Parameters<typeof test.skip>) => skip(`${String(name)} (${reason})`, ...rest),
+  });
 }

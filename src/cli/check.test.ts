@@ -3,6 +3,7 @@ import { chmodSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { nobody, root, urocket } from "../../tests/urocket-command.ts";
+import { requireRoot } from "../../tests/system-tools.ts";
 
 const apps: AppFolder[] = [];
 afterEach(() => {
@@ -31,7 +32,7 @@ paths:
     get: { inject: { cmd: cat }, validate-in: false }
 `;
 
-test.if(process.getuid?.() === 0)("says what may not be read, and how to allow it", async () => {
+requireRoot("says what may not be read, and how to allow it", async () => {
   const app = appWith(good);
   chmodSync(dirname(app.folder), 0o755);
   chmodSync(app.path("urocket-service.yaml"), 0o600);
@@ -46,7 +47,7 @@ test.if(process.getuid?.() === 0)("says what may not be read, and how to allow i
   expect(folder.stdout).not.toContain("more than one");
 });
 
-test.if(process.getuid?.() === 0)("warns of a working directory that may not be entered, with the folder that is closed", async () => {
+requireRoot("warns of a working directory that may not be entered, with the folder that is closed", async () => {
   const app = appWith("paths: { /a: { get: { inject: { cmd: sh x.sh, wd: closed } } } }\n");
   app.write("closed/x.sh", "");
   chmodSync(dirname(app.folder), 0o755);

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serve } from "../../tests/serving.ts";
-import { requireTool } from "../../tests/system-tools.ts";
+import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 import { nobody, urocket } from "../../tests/urocket-command.ts";
 
 const made: string[] = [];
@@ -93,7 +93,7 @@ test("a folder that cannot be written to is told, exit 1", async () => {
   });
 });
 
-test.if(process.getuid?.() === 0)("a folder of another user is told in words", async () => {
+requireRoot("a folder of another user is told in words", async () => {
   const folder = temporaryFolder();
   chmodSync(folder, 0o700);
   const { code, stderr } = await urocket(["init", folder], { uid: nobody });

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { closedFolder } from "./folder-access.ts";
+import { requireRoot } from "../../tests/system-tools.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "urocket-access-"));
 const inner = join(folder, "open/inner");
@@ -16,7 +17,7 @@ function closedToStranger(path: string): string {
   return child.stdout.toString().trim();
 }
 
-test.if(process.getuid?.() === 0)("the first folder on the way that may not be entered is named", () => {
+requireRoot("the first folder on the way that may not be entered is named", () => {
   chmodSync(folder, 0o711);
   expect(closedToStranger(inner)).toBe("undefined");
   chmodSync(inner, 0o700);

@@ -14,8 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRunFolder, RunFolderFailure, runFolderBytesMax } from "./run-folder.ts";
+import { requireRoot } from "../../tests/system-tools.ts";
 
-const isRoot = process.getuid?.() === 0;
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "rf-"));
@@ -40,7 +40,7 @@ test("a link that somebody laid in its place is refused, and what it leads to is
   expect([statSync(target).mode & 0o777, readdirSync(target)]).toEqual([0o700, ["serve-1"]]);
 });
 
-test.if(isRoot)("a folder of another user is refused, and the next place is taken", () => {
+requireRoot("a folder of another user is refused, and the next place is taken", () => {
   const foreign = join(folder, "foreign");
   mkdirSync(join(foreign, "serve-1"), { recursive: true });
   chownSync(foreign, 65_534, 65_534);

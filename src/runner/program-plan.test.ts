@@ -1,7 +1,8 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { requireRoot } from "../../tests/system-tools.ts";
 
 /** Of mode 0700. */
 const closed = mkdtempSync(join(tmpdir(), "urocket-closed-"));
@@ -15,12 +16,13 @@ const script = `
   try {
     Bun.spawn([plan.executable], { cwd });
   } catch (error) {
-    console.log(spawnFailure(plan, error));
+    console.log(JSON.stringify(spawnFailure(plan, error)));
   }`;
 
-test.if(process.getuid?.() === 0)("a working directory that may not be entered is told as that, not as the program's fault", () => {
+requireRoot("a working directory that may not be entered is told as that, not as the program's fault", () => {
   const child = Bun.spawnSync([process.execPath, "-e", script], { cwd: "/", uid: 65_534, gid: 65_534 });
-  expect(child.stdout.toString()).toBe(
-    `Cannot start "sh" for GET /: its working directory "${closed}" may not be entered by user 65534 (EACCES): run chmod a+x on it\n`,
-  );
+  expect(JSON.parse(child.stdout.toString())).toEqual({
+    detail: 'Cannot start "sh" for GET /: its working directory cannot be used',
+    advice: `its working directory "${closed}" may not be entered by user 65534 (EACCES): run chmod a+x on it`,
+  });
 });

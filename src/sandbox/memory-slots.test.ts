@@ -10,11 +10,12 @@ import {
 } from "./instance-groups.ts";
 import { MemorySlots, type MemorySlot } from "./memory-slots.ts";
 import { processStart } from "./process-figures.ts";
+import { requireThat } from "../../tests/system-tools.ts";
 
 const { groups } = makeInstanceGroups(crypto.randomUUID(), {});
 const place = groups.memorySlots;
 afterAll(() => removeInstanceGroups(groups));
-if (place === undefined) console.log("memory-slots.test.ts: no control groups can be made here; what needs them is skipped");
+const requirePlace = requireThat(place !== undefined, "control groups that can be made here");
 
 async function run(slot: MemorySlot, ...command: string[]): Promise<number> {
   const program = slot.spawn((options) => Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore", ...options }));
@@ -22,7 +23,7 @@ async function run(slot: MemorySlot, ...command: string[]): Promise<number> {
   return slot.peakBytes() ?? Number.NaN;
 }
 
-test.skipIf(place === undefined)("a slot tells a program's own peak, one after another", async () => {
+requirePlace("a slot tells a program's own peak, one after another", async () => {
   const slots = new MemorySlots(place?.version ?? 1, place?.folder ?? "");
   const slot = slots.take();
   if (slot === undefined) throw new Error("no slot");
@@ -38,7 +39,7 @@ test.skipIf(place === undefined)("a slot tells a program's own peak, one after a
   slots.close();
 });
 
-test.skipIf(place === undefined)("the spawner itself stays where it was", async () => {
+requirePlace("the spawner itself stays where it was", async () => {
   const slots = new MemorySlots(place?.version ?? 1, place?.folder ?? "");
   const slot = slots.take();
   const before = readFileSync("/proc/self/cgroup", "utf8");
@@ -52,7 +53,7 @@ test.skipIf(place === undefined)("the spawner itself stays where it was", async 
   slot?.close();
 });
 
-test.skipIf(place === undefined)("a program over its instance's memory is killed by the kernel, and the slot knows", async () => {
+requirePlace("a program over its instance's memory is killed by the kernel, and the slot knows", async () => {
   const limited = makeInstanceGroups(crypto.randomUUID(), { memoryBytesMax: 16 * 1024 * 1024 });
   expect(limited.notHeld).toEqual([]);
   const where = limited.groups.memorySlots;
