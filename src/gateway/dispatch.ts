@@ -43,7 +43,7 @@ export interface DispatchSink {
   reply(reply: DispatchReply, body: Uint8Array, last: boolean): void;
   data(chunk: Uint8Array, last: boolean): void;
   /** There is no reply, or no more of it. `ended` follows. */
-  failed(reason: FailureReason, detail: string): void;
+  failed(reason: FailureReason, detail: string, /** For the log alone. */ advice?: string): void;
   /** A line that the program wrote. May come at any time before `ended`. */
   output(stream: "stdout" | "stderr", text: string, cut: boolean): void;
   /** Nothing of the exchange is left on the instance. Without a receipt when the instance was lost or none took it. */

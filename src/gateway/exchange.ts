@@ -17,7 +17,7 @@ import type { IncomingRequest } from "./incoming-request.ts";
 import { type Judgement, JudgedReply } from "./judged-reply.ts";
 import type { HandledOperation } from "./operation.ts";
 import { type Payload, payloadOf } from "./payload.ts";
-import { type Problem, problemBody, problemStatus } from "./problem.ts";
+import { logDetail, type Problem, problemBody, problemStatus } from "./problem.ts";
 import { failureProblem, problemResponse } from "./problem-response.ts";
 import { isBodyless, replyHeaders } from "./reply-headers.ts";
 import { ReplyStream } from "./reply-stream.ts";
@@ -184,8 +184,9 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     this.#stream?.push(chunk, last);
   }
 
-  failed(reason: FailureReason, detail: string): void {
-    this.#refuse(failureProblem(reason, detail));
+  failed(reason: FailureReason, detail: string, advice?: string): void {
+    const problem = failureProblem(reason, detail);
+    this.#refuse(advice === undefined ? problem : { ...problem, advice });
   }
 
   output(stream: "stdout" | "stderr", text: string, cut: boolean): void {
@@ -311,7 +312,7 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   #refuse(problem: Problem): void {
     const status = problemStatus[problem.kind];
     const begun = this.#stream !== undefined;
-    if (!this.#finish({ status: begun ? this.#verdict.status : status, error: problem.kind, detail: problem.detail })) return;
+    if (!this.#finish({ status: begun ? this.#verdict.status : status, error: problem.kind, detail: logDetail(problem) })) return;
     if (begun) {
       // A client that does not read does not see the end either: its connection idles out.
       this.#incoming.connection.letIdle(this.#incoming.request);

@@ -390,6 +390,16 @@ describe("a gateway", () => {
     }
   });
 
+  test("tells the log what is not for clients: paths of the machine, and what its owner can do", async () => {
+    const it = bed().serve("GET", "/x");
+    const response = fetch(`${it.front.url}/x`);
+    const handed = await it.reached(0);
+    handed.sink.failed("spawn-failed", "Cannot start it", "run chmod +x on /srv/it");
+    handed.sink.ended(receipt);
+    expect(await (await response).json()).toMatchObject({ detail: "Cannot start it" });
+    expect(await it.told(0)).toMatchObject({ detail: "Cannot start it: run chmod +x on /srv/it" });
+  });
+
   test("holds a connection open for what takes longer than a tick, and lets it idle again before it answers", async () => {
     const it = bed().serve("GET", "/x");
     const told: string[] = [];

@@ -35,6 +35,8 @@ export interface Problem {
   readonly kind: ProblemKind;
   /** For people: what happened, with names and values. Never holds secrets, stacks or paths of the host. */
   readonly detail: string;
+  /** For the log alone, after `detail` and a colon: paths of the host, what its owner can do. */
+  readonly advice?: string;
   readonly errors?: readonly Violation[];
   /** Headers that belong to it: Allow, Retry-After. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -59,4 +61,9 @@ export function problemBody(problem: Problem, requestId: string): string {
 /** How many violations there are: "1 place", "2 places". */
 export function inPlaces({ length }: readonly Violation[]): string {
   return length === 1 ? "1 place" : `${length} places`;
+}
+
+/** What the log says of a problem. */
+export function logDetail({ detail, advice }: Problem): string {
+  return advice === undefined ? detail : `${detail}: ${advice}`;
 }

@@ -98,8 +98,10 @@ export interface VerdictHead {
 /** Either side ends an exchange. */
 export interface ResetHead {
   readonly reason: ResetReason;
-  /** For people: what happened, naming the program and the value. */
+  /** For clients: what happened, naming the program and the value. */
   readonly detail?: string;
+  /** For the log alone: paths of the machine, and what to do. Goes on after `detail` and a colon. */
+  readonly advice?: string;
 }
 export type ResetReason =
   // from the host

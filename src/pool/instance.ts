@@ -45,7 +45,7 @@ export interface ExchangeSink {
   taken(instance: string): void;
   reply(reply: ReplyHead, body: Uint8Array, last: boolean): void;
   data(chunk: Uint8Array, last: boolean): void;
-  failed(reason: "runner-died" | "no-instance" | RunnerFailure, detail: string): void;
+  failed(reason: "runner-died" | "no-instance" | RunnerFailure, detail: string, advice?: string): void;
   /** A line that the program wrote. */
   output(stream: "stdout" | "stderr", text: string, cut: boolean): void;
   ended(receipt: ReceiptHead | undefined): void;
@@ -400,7 +400,8 @@ class RunnerExchange implements ExchangeHandle {
     if (this.#replied === "whole" || this.#replied === "failed") return;
     this.#replied = "failed";
     const reason = runnerFailures.has(reset.reason) ? (reset.reason as RunnerFailure) : "bad-reply";
-    this.sink.failed(reason, String(reset.detail ?? "The program could not be run").slice(0, 2000));
+    const advice = reset.advice === undefined ? undefined : String(reset.advice).slice(0, 2000);
+    this.sink.failed(reason, String(reset.detail ?? "The program could not be run").slice(0, 2000), advice);
   }
 }
 

@@ -21,7 +21,7 @@ test("a pool whose instances cannot even be made refuses what waits, and goes on
     taken: () => told.push("taken"),
     reply: () => told.push("reply"),
     data: () => told.push("data"),
-    failed: (reason, detail) => told.push(`${reason}: ${detail}`),
+    failed: (reason, detail, advice) => told.push(`${reason}: ${detail}: ${advice}`),
     output: () => told.push("output"),
     ended: () => over.resolve(),
   });

@@ -189,7 +189,7 @@ export class Pool {
   #replace(reason: string): void {
     const wait = Math.min(backOffMs.max, backOffMs.first * 2 ** this.#deathsInARow++);
     if (this.#deathsInARow > 1 && this.#ready.length === 0) {
-      for (const waiting of this.#waiting) waiting.fail(`No instance of the app comes up: ${reason}`);
+      for (const waiting of this.#waiting) waiting.fail("No instance of the app comes up", reason);
     }
     this.#replacement ??= setTimeout(
       () => {
@@ -225,9 +225,9 @@ class WaitingExchange implements ExchangeHandle {
     this.#payload = new Uint8Array(0);
   }
 
-  fail(detail: string): void {
+  fail(detail: string, advice?: string): void {
     this.#queue.delete(this);
-    this.#sink.failed("no-instance", detail);
+    this.#sink.failed("no-instance", detail, advice);
     this.#sink.ended(undefined);
   }
 

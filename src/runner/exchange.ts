@@ -239,7 +239,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
         onExit: this.#onExit,
       });
     } catch (error) {
-      return { reason: "spawn-failed", detail: spawnFailure(plan, error) };
+      return { reason: "spawn-failed", ...spawnFailure(plan, error) };
     }
     const { stdin } = this.#program;
     for (const chunk of this.#payload.splice(0)) stdin?.write(chunk, false);

@@ -123,36 +123,49 @@ export function findUser(name: string, passwd: string = readFileSync("/etc/passw
   return undefined;
 }
 
-/** Says in words why a program could not be started, from the error that the spawn threw. */
-export function spawnFailure(plan: ProgramPlan, error: unknown): string {
+/** Why a program could not be started: what a client may know, and what is for the log alone. */
+export interface SpawnFailure {
+  readonly detail: string;
+  readonly advice?: string;
+}
+
+/** Says it in words, from the error that the spawn threw. */
+export function spawnFailure(plan: ProgramPlan, error: unknown): SpawnFailure {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const word = plan.spec.argv[0];
-  const start = `Cannot start "${word}" for ${plan.operation}`;
+  const start = `Cannot start "${plan.spec.argv[0]}" for ${plan.operation}`;
   const folder = folderProblem(plan.spec.wd);
-  if (folder !== undefined) return `${start}: ${folder}`;
+  if (folder !== undefined) return { detail: `${start}: its working directory cannot be used`, advice: folder };
   switch (code) {
     case "ENOENT":
-      return `${start}: ${missing(plan)} (ENOENT)`;
+      return { detail: `${start}: it was not found (ENOENT)`, advice: missing(plan) };
     case "EACCES":
     case "EPERM":
-      return `${start}: "${plan.executable}" may not be executed (${code}): run chmod +x on it, and check the folders above it`;
+      return {
+        detail: `${start}: it may not be executed (${code})`,
+        advice: `run chmod +x on "${plan.executable}", and check the folders above it`,
+      };
     case "ENOEXEC":
-      return `${start}: "${plan.executable}" is neither a binary of this machine nor a script whose first line is #! and an interpreter (ENOEXEC)`;
+      return {
+        detail: `${start}: it is neither a binary of this machine nor a script whose first line is #! and an interpreter (ENOEXEC)`,
+        advice: `see "${plan.executable}"`,
+      };
     case "E2BIG":
-      return `${start}: its arguments and environment together are over the kernel's limit (E2BIG): use channel: stdin for the payload`;
+      return {
+        detail: `${start}: its arguments and environment together are over the kernel's limit (E2BIG)`,
+        advice: "use channel: stdin for the payload",
+      };
     case "EAGAIN":
-      return `${start}: the limit on the number of processes is reached (EAGAIN)`;
+      return { detail: `${start}: the limit on the number of processes is reached (EAGAIN)` };
     case "ENOMEM":
-      return `${start}: the machine is out of memory (ENOMEM)`;
+      return { detail: `${start}: the machine is out of memory (ENOMEM)` };
     case "EMFILE":
     case "ENFILE":
-      return `${start}: the limit on open files is reached (${code})`;
+      return { detail: `${start}: the limit on open files is reached (${code})` };
     default:
-      return `${start}: ${code === "" ? String(error) : code}`;
+      return { detail: `${start}: ${code === "" ? "the system refused" : code}`, advice: String(error) };
   }
 }
 
-/** The runner enters the folder before it becomes the program's user. */
 function folderProblem(wd: string): string | undefined {
   const closed = closedFolder(wd);
   if (closed !== undefined) {

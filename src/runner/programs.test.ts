@@ -224,19 +224,21 @@ describe("a program that does not", () => {
 });
 
 describe("a program that cannot be started", () => {
-  const failures: [string, string][] = [
-    ["not found", 'Cannot start "no-such-program" for not found: there is no such program in PATH'],
-    ["no such file", 'no-such-file" does not exist (ENOENT)'],
-    ["not executable", "may not be executed (EACCES): run chmod +x"],
-    ["no shebang", "neither a binary of this machine nor a script whose first line is #!"],
-    ["no interpreter", 'the interpreter "/no/such/interpreter" that its first line names does not exist'],
-    ["no folder", 'its working directory "/no/such/folder" does not exist'],
+  const failures: [string, string, string][] = [
+    ["not found", 'Cannot start "no-such-program" for not found: it was not found (ENOENT)', "there is no such program in PATH"],
+    ["no such file", "it was not found (ENOENT)", 'no-such-file" does not exist'],
+    ["not executable", "it may not be executed (EACCES)", "run chmod +x"],
+    ["no shebang", "neither a binary of this machine nor a script whose first line is #!", "see "],
+    ["no interpreter", "it was not found (ENOENT)", 'the interpreter "/no/such/interpreter" that its first line names does not exist'],
+    ["no folder", "its working directory cannot be used", 'its working directory "/no/such/folder" does not exist'],
   ];
-  test.each(failures)("%s is told in words", async (operation, words) => {
+  test.each(failures)("%s is told in words: short to the client, with paths and advice to the log", async (operation, words, advice) => {
     const heard = trial.send(operation);
     await heard.over.promise;
     expect(heard.resetHead?.reason).toBe("spawn-failed");
     expect(heard.resetHead?.detail).toContain(words);
+    expect(heard.resetHead?.detail).not.toMatch(/"\/|=\//);
+    expect(heard.resetHead?.advice).toContain(advice);
   });
 
   test("an operation that the instance does not have is told too", async () => {
