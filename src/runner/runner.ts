@@ -20,7 +20,7 @@ import { type Gated, StartGate } from "./start-gate.ts";
 import { StdioPipes } from "./stdio-pipes.ts";
 
 /** Programs that are in their first milliseconds at once, a core. Measured: fewer leave a core idle, more make all slower. */
-const startingPerCore = 2;
+const startingPerCore = 1;
 const sampleEveryMs = 1000;
 /** The host's word about a deadline comes first; the runner's own clock is for when it does not come. */
 const deadlineSlackMs = 500;
