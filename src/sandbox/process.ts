@@ -36,7 +36,13 @@ export function startRunner({ instance, link, token, groups }: RunnerOptions): R
     // killed that kills the runner and its programs at once, and what the programs started lives on, with nobody to end it.
     cmd: [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", runnerFile],
     cwd: "/",
-    env: { UROCKET_INSTANCE: instance, UROCKET_LINK: link, UROCKET_TOKEN: token },
+    env: {
+      // A runner's own code is small: the last tier of compiling costs 0.4 s of CPU at its start and gains it nothing measurable.
+      BUN_JSC_useFTLJIT: "0",
+      UROCKET_INSTANCE: instance,
+      UROCKET_LINK: link,
+      UROCKET_TOKEN: token,
+    },
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
