@@ -11,6 +11,7 @@ import { codeOf } from "../core/system-error.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { type Front, openHttpFront } from "../gateway/http-front.ts";
 import type { ServedOperation } from "../gateway/operation.ts";
+import { problemResponse } from "../gateway/problem-response.ts";
 import { RouteConflict, Router } from "../gateway/router.ts";
 import type { ProgramSample } from "../link/messages.ts";
 import { InstanceFailure } from "../pool/instance.ts";
@@ -129,7 +130,9 @@ class Host implements RunningHost {
             event: "gateway-failure",
             message: `The gateway failed on a request: ${error.stack ?? error.message}`,
           });
-          return new Response(null, { status: 500, headers: { "x-request-id": crypto.randomUUID(), "x-urocket-error": "host-failure" } });
+          const requestId = crypto.randomUUID();
+          const problem = { kind: "host-failure", detail: "The host failed on this request; its log says how" } as const;
+          return problemResponse(problem, new Headers({ "x-request-id": requestId }), requestId);
         },
       },
       (request, connection) => this.#gateway.handle(request, connection),

@@ -62,6 +62,8 @@ export class Pool {
     const first = this.#add();
     try {
       await first.ready;
+      // Closed in the very moment: no clock is started that nobody would stop.
+      if (this.#closing) return;
       const { idleMs } = this.#options.scale;
       this.#idleTimer = setInterval(() => this.#adjust(), Math.min(lookMs.max, Math.max(lookMs.min, idleMs / 4)));
       this.#adjust();
