@@ -28,8 +28,35 @@ export interface App {
   readonly socket?: string;
   readonly limits: Limits;
   readonly scale: Scale;
+  /** When an instance that serves well is replaced all the same. Default: never. */
+  readonly recycle: Recycle;
   readonly balance: "least-requests" | "round-robin";
+  /** Environment of everything in the app; an operation's program has it in its own already. */
+  readonly env: readonly EnvironmentEntry[];
+  /** Deadline of an operation or a line that has none of its own, in ms. Default 30 s. */
+  readonly timeoutMs: number;
+  /** Names of the app's secrets; each is a file's name. */
+  readonly secrets: readonly string[];
+  /** A file whose exports serve the operations of the contract that are named so: `functions:`. */
+  readonly functions?: FunctionsFile;
+  /** Those of the service file; what `functions` serves joins them when its exports are known. */
   readonly operations: readonly AppOperation[];
+  readonly listeners: readonly Listener[];
+}
+
+export interface FunctionsFile {
+  /** Absolute. */
+  readonly file: string;
+  /** Where in the service file it stands. */
+  readonly place: Place;
+}
+
+/** `undefined` means: not for that reason. */
+export interface Recycle {
+  readonly ageMs?: number;
+  /** Requests, and lines, that it has served. */
+  readonly requests?: number;
+  readonly memoryBytes?: number;
 }
 
 /** `undefined` means: not limited. Memory, CPU and processes are an instance's, the body is a request's. */
@@ -47,7 +74,7 @@ export interface Scale {
   readonly min: number;
   /** Instances at the most. Default 4. */
   readonly max: number;
-  /** Exchanges that run at once. Default 32. */
+  /** Programs of the app that run at once; functions that run at once in each instance. Default 32. */
   readonly concurrency: number;
   /** Exchanges that wait beyond these. Default 256. */
   readonly queue: number;
@@ -55,24 +82,65 @@ export interface Scale {
   readonly idleMs: number;
 }
 
-/** One (path, verb) of the service file with its handler. */
-export interface AppOperation {
+/** One (path, verb) with what serves it. */
+export type AppOperation = ProgramOperation | FunctionOperation;
+
+interface OperationTerms {
   /** With a leading slash, `{templates}` as in the contract, without the app's base. */
   readonly path: string;
   readonly method: Method;
-  readonly inject: Inject;
-  /** The reply's path on the reply socket, with `{req_id}` in it: "/uri/{req_id}". */
-  readonly replyPath: string;
-  readonly logStdout: "always" | "never" | "header";
+  /** Of the whole exchange: the operation's, else the app's, else 30 s. */
+  readonly timeoutMs: number;
   /** Default (undefined): validated where the contract has the operation. */
   readonly validateIn?: boolean;
   /** Default false. */
   readonly validateOut: boolean;
-  /** Where in the service file the operation's verb stands. */
+  /** Where in the service file the operation's verb stands; of one that `functions` serves, that key. */
   readonly place: Place;
   /** Where `validate-in` and `validate-out` stand, if they do. */
   readonly validateInPlace?: Place;
   readonly validateOutPlace?: Place;
+}
+
+export interface ProgramOperation extends OperationTerms {
+  readonly kind: "program";
+  readonly inject: Inject;
+  /** The reply's path on the reply socket, with `{req_id}` in it: "/uri/{req_id}". */
+  readonly replyPath: string;
+  readonly logStdout: "always" | "never" | "header";
+}
+
+export interface FunctionOperation extends OperationTerms {
+  readonly kind: "function";
+  readonly function: FunctionReference;
+}
+
+/** An export of a source file: `src/pets.ts#addPet`. */
+export interface FunctionReference {
+  /** Absolute. */
+  readonly file: string;
+  /** "default" is an object with a `fetch` method (the Fetch-handler convention), or a function like any other. */
+  readonly export: string;
+  /** Where in the service file it stands. */
+  readonly place: Place;
+}
+
+/** A TCP or unix socket on which a function answers lines. */
+export interface Listener {
+  /** What names it in logs and on the link: "tcp:1234", "tcp:[::1]:1234", "unix:/run/fib.sock". */
+  readonly name: string;
+  readonly at: { readonly kind: "tcp"; readonly address: string; readonly port: number } | { readonly kind: "unix"; readonly path: string };
+  readonly framing: "lines";
+  readonly function: FunctionReference;
+  /** Of one line: from when it came until its answer, in ms. The listener's, else the app's, else 30 s. */
+  readonly timeoutMs: number;
+  /** A connection that is silent for so long is closed, in ms. Default 5 minutes. */
+  readonly idleMs: number;
+  /** Bytes of a line without its end. Default 64 KiB. */
+  readonly lineBytesMax: number;
+  /** Default 1024. */
+  readonly connectionsMax: number;
+  readonly place: Place;
 }
 
 /** A program that is started for every request. */
@@ -85,8 +153,6 @@ export interface Inject {
   readonly argv: readonly [string, ...string[]];
   readonly channel: "cmdline" | "stdin";
   readonly encoding: "json" | "raw";
-  /** Of the whole exchange: the operation's, else the app's, else 30 s. */
-  readonly timeoutMs: number;
   /** Run as this user of the system. */
   readonly user?: string;
 }

@@ -66,9 +66,15 @@ export class RequestBody {
     return type !== undefined && bestEntry(this.#entries, type) !== undefined;
   }
 
+  isOpaque(contentType: string | null): boolean {
+    if (this.#entries.length === 0) return true;
+    const type = parseMediaType(contentType ?? "");
+    return type !== undefined && bestEntry(this.#entries, type) !== undefined && formatOf(type.essence) === "opaque";
+  }
+
   read(request: RequestParts, validate: boolean): ReadBody {
     const { body } = request;
-    if (!body || (body.length === 0 && !request.headers.has("content-type"))) return this.#absent(validate);
+    if (!body || (body.length === 0 && request.headers.get("content-type") === null)) return this.#absent(validate);
     if (this.#entries.length === 0) return opaque;
     const contentType = request.headers.get("content-type") ?? "";
     const type = parseMediaType(contentType);

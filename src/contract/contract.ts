@@ -41,6 +41,8 @@ export interface ContractOperation {
   canProduce(accept: string): boolean;
   /** Whether a body of this Content-Type may be sent; true for all when the operation declares no body. */
   takesMediaType(contentType: string): boolean;
+  /** Whether a body of this Content-Type is not parsed, so that it may go on as it comes. */
+  isOpaque(contentType: string | null): boolean;
 }
 
 export interface RequestParts {
@@ -48,7 +50,7 @@ export interface RequestParts {
   readonly pathParameters: Readonly<Record<string, string>>;
   /** The query without its "?", raw. */
   readonly query: string;
-  readonly headers: Headers;
+  readonly headers: HeaderReader;
   /** Absent: the request has no body. */
   readonly body?: Uint8Array;
 }
@@ -58,6 +60,8 @@ export type ReadRequest =
       readonly ok: true;
       /** Path and query parameters by name, typed; defaults of the contract filled in. */
       readonly parameters: Readonly<Record<string, unknown>>;
+      /** The same, and the declared headers (names in lower case) and cookies, by where they stand. */
+      readonly located: LocatedParameters;
       /** The body's value where it was parsed; absent for opaque media types and when there is none. */
       readonly body?: unknown;
       /** How the body was read: "opaque" bodies go on as their bytes. */
@@ -65,10 +69,23 @@ export type ReadRequest =
     }
   | { readonly ok: false; readonly kind: "invalid-request" | "unsupported-media-type"; readonly errors: readonly Violation[] };
 
+export interface LocatedParameters {
+  readonly path: Readonly<Record<string, unknown>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly cookie: Readonly<Record<string, unknown>>;
+}
+
+/** Headers as the contract reads them: `Headers` are, and whatever the gateway has. */
+export interface HeaderReader {
+  /** All values of a header, joined by ", "; null: there is none. @param name in lower case. */
+  get(name: string): string | null;
+}
+
 export interface ReplyParts {
   readonly status: number;
   readonly contentType?: string;
-  readonly headers: Headers;
+  readonly headers: HeaderReader;
   readonly body: Uint8Array;
 }
 

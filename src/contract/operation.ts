@@ -55,9 +55,10 @@ export class DocumentOperation implements ContractOperation {
       const errors = [...parameters.violations, ...(body.ok ? [] : body.errors)];
       return { ok: false, kind: "invalid-request", errors: errors.slice(0, violationsMax) };
     }
+    const { values, located } = parameters;
     return body.body === undefined
-      ? { ok: true, parameters: parameters.values, bodyForm: body.form }
-      : { ok: true, parameters: parameters.values, body: body.body, bodyForm: body.form };
+      ? { ok: true, parameters: values, located, bodyForm: body.form }
+      : { ok: true, parameters: values, located, body: body.body, bodyForm: body.form };
   }
 
   checkReply(reply: ReplyParts): readonly Violation[] {
@@ -76,6 +77,10 @@ export class DocumentOperation implements ContractOperation {
 
   takesMediaType(contentType: string): boolean {
     return this.#bodyReader().takes(contentType);
+  }
+
+  isOpaque(contentType: string | null): boolean {
+    return this.#bodyReader().isOpaque(contentType);
   }
 
   #parameterSet(): ParameterSet {

@@ -2,7 +2,7 @@
  * The parameters of an operation: declared once, merged from path and operation, and read from each request.
  */
 import { emptyRecord } from "../core/record.ts";
-import type { RequestParts, Violation } from "./contract.ts";
+import type { HeaderReader, LocatedParameters, RequestParts, Violation } from "./contract.ts";
 import type { Direction } from "./dialect.ts";
 import type { Documents } from "./documents.ts";
 import { entriesOf, isRecord, listOf, member, type JsonRecord } from "./json.ts";
@@ -67,8 +67,8 @@ export function declareHeader(documents: Documents, validators: Validators, name
 }
 
 /** What is wrong with a response's header. */
-export function readHeader(parameter: Parameter, headers: Headers): Violation[] {
-  const raw = headers.get(parameter.name) ?? undefined;
+export function readHeader(parameter: Parameter, headers: HeaderReader): Violation[] {
+  const raw = headers.get(parameter.name.toLowerCase()) ?? undefined;
   const found = findText(parameter, raw, (text) => text.trim(), decodePercent);
   return [...(judgeFound(parameter, found, true).violations ?? [])];
 }
@@ -103,10 +103,19 @@ function styleOf(given: unknown, place: Location): Style {
 export interface ReadParameters {
   /** Path and query parameters by name. */
   readonly values: Record<string, unknown>;
+  readonly located: LocatedParameters;
   readonly violations: readonly Violation[];
 }
 
-const nothing: ReadParameters = { values: emptyRecord(), violations: [] };
+/** By where they stand; headers by their names in lower case. */
+const noneLocated = (): Record<Location, Record<string, unknown>> => ({
+  path: emptyRecord(),
+  query: emptyRecord(),
+  header: emptyRecord(),
+  cookie: emptyRecord(),
+});
+
+const nothing: ReadParameters = { values: emptyRecord(), located: noneLocated(), violations: [] };
 
 /** The parameters of one operation, ready to be read. */
 export class ParameterSet {
@@ -128,7 +137,7 @@ export class ParameterSet {
     if (this.#parameters.length === 0) return nothing;
     const violations: Violation[] = [];
     const query = this.#readsQuery ? readPairs(request.query) : readPairs("");
-    if (!query.ok) return { values: emptyRecord(), violations: [{ in: "query", path: "", message: query.message }] };
+    if (!query.ok) return { ...nothing, violations: [{ in: "query", path: "", message: query.message }] };
     const source: Source = {
       request,
       query: query.pairs,
@@ -136,12 +145,17 @@ export class ParameterSet {
       claimed: this.#claimed,
     };
     const values = emptyRecord();
+    const located = noneLocated();
     for (const parameter of this.#parameters) {
       const outcome = judgeFound(parameter, find(parameter, source), validate);
       if (outcome.violations) violations.push(...outcome.violations);
-      else if (outcome.value !== undefined && (parameter.in === "path" || parameter.in === "query")) values[parameter.name] = outcome.value;
+      else if (outcome.value !== undefined) {
+        const name = parameter.in === "header" ? parameter.name.toLowerCase() : parameter.name;
+        located[parameter.in][name] = outcome.value;
+        if (parameter.in === "path" || parameter.in === "query") values[name] = outcome.value;
+      }
     }
-    return { values, violations };
+    return { values, located, violations };
   }
 }
 
@@ -216,7 +230,7 @@ function find(parameter: Parameter, source: Source): Found {
     case "path":
       return findText(parameter, source.request.pathParameters[parameter.name], decodePercent);
     case "header":
-      return findText(parameter, source.request.headers.get(parameter.name) ?? undefined, (text) => text.trim(), decodePercent);
+      return findText(parameter, source.request.headers.get(parameter.name.toLowerCase()) ?? undefined, (text) => text.trim(), decodePercent);
     case "query":
       return findPairs(parameter, source.query, source.claimed, decodeForm);
     case "cookie":

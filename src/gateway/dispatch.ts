@@ -7,6 +7,76 @@ import type { ProgramReceipt } from "../telemetry/receipt.ts";
 export interface Dispatch {
   /** Hands an exchange to an instance. Everything that becomes of it is told to the sink, never thrown. */
   open(request: DispatchRequest, payload: Uint8Array, sink: DispatchSink): OpenExchange;
+  /**
+   * Calls a function. As `open`, but its body may go on after it: by `write` of what is returned.
+   * @param last whether `body` is all of it.
+   */
+  call(call: DispatchCall, body: Uint8Array, last: boolean, sink: DispatchSink): OpenCall;
+  /** Hands a client of a listener to an instance. */
+  connect(connection: DispatchConnection, sink: ConnectionSink): OpenConnection;
+}
+
+/** As the link's `CallHead`, which tells more of each. */
+export interface DispatchCall {
+  /** Position in the app's calls. */
+  readonly call: number;
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly host: string;
+  readonly headers: readonly string[];
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly queryValues?: Readonly<Record<string, unknown>>;
+  readonly headerValues?: Readonly<Record<string, unknown>>;
+  readonly body?: "json" | "bytes";
+  readonly deadline: number;
+  readonly client?: string;
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+}
+
+export interface OpenCall extends OpenExchange {
+  /** More of the request's body. False: wait for the sink's `writable`. Nothing is written after `last`. */
+  write(chunk: Uint8Array, last: boolean): boolean;
+}
+
+export interface DispatchConnection {
+  /** Position in the app's listeners. */
+  readonly listener: number;
+  readonly id: string;
+  readonly client?: string;
+  readonly timeoutMs: number;
+}
+
+/** Calls come in this order: `taken`, `data` in any number, then `closed`, always and last. `writable` at any time between. */
+export interface ConnectionSink {
+  taken(instance: string): void;
+  /** Answers, each with its newline. `last`: none follows. */
+  data(chunk: Uint8Array, last: boolean): void;
+  /** A `write` that returned false has gone. */
+  writable(): void;
+  output(line: DispatchOutput): void;
+  /** Nothing of it is left on the instance. With what went wrong, where something did. */
+  closed(failure?: { readonly reason: FailureReason; readonly detail: string; readonly advice?: string }): void;
+}
+
+export interface OpenConnection {
+  /** Whole lines, each with its "\n". False: wait for `writable`. `last`: the client has half-closed. */
+  write(lines: Uint8Array, last: boolean): boolean;
+  /** The gateway has passed so many bytes of the answers on. */
+  consumed(bytes: number): void;
+  /** Ends it on the instance. `closed` follows. */
+  reset(reason: "deadline" | "client-left" | "shutdown"): void;
+}
+
+/** A line that a program wrote (stdout, stderr), or that a function logged. */
+export interface DispatchOutput {
+  readonly stream: "stdout" | "stderr" | "log";
+  readonly level?: "debug" | "info" | "warn" | "error";
+  readonly text: string;
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly cut: boolean;
 }
 
 export interface DispatchRequest {
@@ -34,6 +104,13 @@ export interface DispatchReply {
   readonly waitMs: number;
   readonly spawnMs: number;
   readonly runMs: number;
+  /** Of a function: what it noted on its span. */
+  readonly span?: SpanNotes;
+}
+
+export interface SpanNotes {
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+  readonly events?: readonly { readonly name: string; readonly atMs: number }[];
 }
 
 /** The gateway's side of an exchange that was handed over. Calls come in this order, each at most once but `data`; `ended` comes always and last. */
@@ -44,9 +121,11 @@ export interface DispatchSink {
   data(chunk: Uint8Array, last: boolean): void;
   /** There is no reply, or no more of it. `ended` follows. */
   failed(reason: FailureReason, detail: string, /** For the log alone. */ advice?: string): void;
-  /** A line that the program wrote. May come at any time before `ended`. */
-  output(stream: "stdout" | "stderr", text: string, cut: boolean): void;
-  /** Nothing of the exchange is left on the instance. Without a receipt when the instance was lost or none took it. */
+  /** A `write` of an open call that returned false has gone. */
+  writable(): void;
+  /** May come at any time before `ended`. */
+  output(line: DispatchOutput): void;
+  /** Nothing of the exchange is left on the instance. Without a receipt: a function's, or the instance was lost, or none took it. */
   ended(receipt: ProgramReceipt | undefined): void;
 }
 
@@ -58,6 +137,7 @@ export type FailureReason =
   | "bad-request"
   | "reply-aborted"
   | "overloaded"
+  | "function-failed"
   | "runner-died"
   | "no-instance";
 

@@ -18,6 +18,11 @@ export const frameTypes = [
   "log",
   "sample",
   "drain",
+  "call",
+  "connect",
+  "ping",
+  "pong",
+  "abandoned",
 ] as const;
 export type FrameType = (typeof frameTypes)[number];
 

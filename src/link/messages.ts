@@ -32,11 +32,43 @@ export interface LoadHead {
   readonly graceMs: number;
   /** Where memory is accounted per program; absent: the host may not make control groups. */
   readonly memorySlots?: { readonly version: 1 | 2; readonly folder: string };
-  /** What the programs inherit of the host's environment: PATH, LANG, TZ where set. */
+  /** What the programs and functions inherit of the host's environment: PATH, LANG, TZ where set. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Absent: the app has none. */
+  readonly functions?: FunctionsSpec;
 }
 
-/** A failure's message goes on "its instance …": "cannot make the reply socket /x: a live host has it". */
+/** What an instance needs to serve its app's functions and listeners. */
+export interface FunctionsSpec {
+  /** What the runner imports: the app's functions in one file (src/build). Its default export is a list of modules. */
+  readonly bundle: string;
+  /** The same without bytecode, for when `bundle` cannot be loaded. */
+  readonly plainBundle: string;
+  /** Working directory of the functions: the app's folder. */
+  readonly folder: string;
+  /** The app's environment, added to `environment`. */
+  readonly env: readonly (readonly [string, string])[];
+  /** A folder with a file for each secret of the app: UROCKET_SECRETS. */
+  readonly secrets?: string;
+  /** What a `call` names by its position. */
+  readonly calls: readonly FunctionSpec[];
+  /** What a `connect` names by its position. */
+  readonly listeners: readonly FunctionSpec[];
+  /** Calls that may be open at once. */
+  readonly callsMax: number;
+}
+
+export interface FunctionSpec {
+  /** "GET /pets", or the listener's name: what log lines say. */
+  readonly operation: string;
+  /** Position in the bundle's list of modules. */
+  readonly module: number;
+  readonly export: string;
+  /** Media types of the contract by status ("200", "2XX", "default"): how a string or a value is written. Absent: no contract. */
+  readonly mediaTypes?: Readonly<Record<string, string>>;
+}
+
+/** `functions` tells which exports of the spec's are no functions: "default of src/f.ts is not a function". A failure's message goes on "its instance …": "cannot make the reply socket /x: a live host has it". */
 export type LoadedHead =
   | { readonly ok: true }
   | {
@@ -79,6 +111,59 @@ export interface RequestHead {
   readonly awaitVerdict: boolean;
 }
 
+/**
+ * Host → runner: a function is called. The request's body is the frame's body and the `data` that follows. Answered by `reply`
+ * (and `data`), whose end is the end of the exchange: no `receipt` follows it. A `reset` of either side ends it too.
+ */
+export interface CallHead {
+  /** Position in the load's `calls`. */
+  readonly call: number;
+  /** X-Request-Id of the response. */
+  readonly id: string;
+  readonly method: string;
+  /** As the client sent them; the query without "?". */
+  readonly path: string;
+  readonly query: string;
+  /** The Host header, for the URL of a web-standard Request. */
+  readonly host: string;
+  /** All end-to-end headers: name in lower case, value, name, value, … in the order of the request. */
+  readonly headers: readonly string[];
+  /** Typed by the contract, or text without one. Absent: nothing of the kind. */
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly queryValues?: Readonly<Record<string, unknown>>;
+  /** Declared headers as the contract types them; names in lower case. */
+  readonly headerValues?: Readonly<Record<string, unknown>>;
+  /** "json": the body is whole, and JSON (whatever form it came in); "bytes": as it came. Absent: there is none. */
+  readonly body?: "json" | "bytes";
+  /** Unix time in ms. */
+  readonly deadline: number;
+  readonly client?: string;
+  readonly traceparent?: string;
+  readonly tracestate?: string;
+}
+
+/**
+ * Host → runner: a client has connected to a listener. `data` of the host holds whole lines, each with its "\n"; `data` of the
+ * runner the answers, each with its "\n", in order. `end` from the host: no line follows (the client's half-close); `end` from the
+ * runner: no answer follows. `reset` of either side ends it at once. Windows as for bodies.
+ */
+export interface ConnectHead {
+  /** Position in the load's `listeners`. */
+  readonly listener: number;
+  readonly id: string;
+  readonly client?: string;
+  /** For one line, from when it came, in ms: `ctx.deadline`. The host enforces it. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Runner → host, for exchange 0, when so many calls that the host gave up have not ended by themselves: the instance should be
+ * replaced. Told at each change.
+ */
+export interface AbandonedHead {
+  readonly calls: number;
+}
+
 /** Runner → host: the program's reply. Its body is the frame's body and the `data` that follows. */
 export interface ReplyHead {
   readonly status: number;
@@ -88,6 +173,13 @@ export interface ReplyHead {
   readonly waitMs: number;
   readonly spawnMs: number;
   readonly runMs: number;
+  /** Of a function: what it noted on its span. At most 32 attributes and 32 events. */
+  readonly span?: SpanNotes;
+}
+
+export interface SpanNotes {
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+  readonly events?: readonly { readonly name: string; readonly atMs: number }[];
 }
 
 /** Host → runner, after a reply for which a verdict is awaited: 200 taken, 422 refused with the reasons as problem+json. */
@@ -116,6 +208,8 @@ export type ResetReason =
   | "bad-reply"
   | "reply-aborted"
   | "overloaded"
+  // a function threw: 500
+  | "function-failed"
   // the request holds what cannot reach a program: a NUL byte, or bytes that are not UTF-8 for an argument
   | "bad-request";
 
@@ -138,11 +232,17 @@ export interface ReceiptHead {
   readonly outputBytesDropped: number;
 }
 
-/** Runner → host: a line that a program wrote. The body is the line. */
+/** Runner → host: a line that a program wrote, or a function logged. The body is the line. */
 export interface LogHead {
-  readonly id: string;
-  readonly operation: string;
-  readonly stream: "stdout" | "stderr";
+  /** Absent: outside of any exchange, while the functions' modules were loaded, say. */
+  readonly id?: string;
+  readonly operation?: string;
+  /** "log": `ctx.log` or `console.*` of a function. */
+  readonly stream: "stdout" | "stderr" | "log";
+  /** Of "log". */
+  readonly level?: "debug" | "info" | "warn" | "error";
+  /** Of "log": what `ctx.log` was given beside the message. */
+  readonly fields?: Readonly<Record<string, unknown>>;
   /** The line was cut at 16 KiB. */
   readonly cut?: boolean;
 }

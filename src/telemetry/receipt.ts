@@ -29,6 +29,13 @@ export interface Receipt {
   /** Waiting for a place. */
   readonly queueMs?: number;
   readonly program?: ProgramReceipt;
+  /** Of a function: from its call to its reply's head, in ms. */
+  readonly functionMs?: number;
+  /** Of a function: what it noted on its span. */
+  readonly span?: {
+    readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+    readonly events?: readonly { readonly name: string; readonly atMs: number }[];
+  };
 }
 
 export interface ProgramReceipt {
@@ -47,15 +54,35 @@ export interface ProgramReceipt {
   readonly outputBytesDropped: number;
 }
 
-/** A line that a program wrote. */
+/** A line that a program wrote, or that a function logged. */
 export interface OutputLine {
-  readonly requestId: string;
-  readonly exchangeId: string;
+  /** Absent with `exchangeId` and `operation`: outside of any exchange, while the functions' modules were loaded, say. */
+  readonly requestId?: string;
+  readonly exchangeId?: string;
   readonly app: string;
-  readonly operation: string;
-  readonly stream: "stdout" | "stderr";
+  readonly operation?: string;
+  readonly stream: "stdout" | "stderr" | "log";
+  /** Of "log": `ctx.log` or `console.*`. */
+  readonly level?: "debug" | "info" | "warn" | "error";
+  readonly fields?: Readonly<Record<string, unknown>>;
   readonly text: string;
   readonly cut: boolean;
+}
+
+/** A client of a listener, when it is gone. */
+export interface ConnectionReceipt {
+  readonly connectionId: string;
+  readonly app: string;
+  /** "tcp:1234" */
+  readonly listener: string;
+  readonly instance?: string;
+  readonly client?: string;
+  readonly lines: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly totalMs: number;
+  /** Why it ended, where that was not the client's or the function's doing. */
+  readonly detail?: string;
 }
 
 /** Something of the host itself: started, reloaded, an instance ended. */
@@ -70,5 +97,6 @@ export interface HostEvent {
 export interface Log {
   exchange(receipt: Receipt): void;
   output(line: OutputLine): void;
+  connection(receipt: ConnectionReceipt): void;
   host(event: HostEvent): void;
 }

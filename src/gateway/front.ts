@@ -1,0 +1,72 @@
+/**
+ * What the gateway needs of whatever accepts HTTP: an exchange at a time, read and answered through an interface without
+ * web-standard objects, because those are what an HTTP server in JavaScript spends its time on.
+ */
+
+/** Names in lower case and values, one after the other. */
+export type HeaderList = readonly string[];
+
+export interface Front {
+  /** "http://127.0.0.1:8080" */
+  readonly url: string;
+  /** Closes the listener at once and idle connections with it; open exchanges go on, each connection's last. Resolves when they are over. */
+  drain(): Promise<void>;
+  /** Closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Called once for each request whose head is whole and well formed. It answers now or later, and must not throw. */
+export type FrontHandler = (exchange: FrontExchange) => void;
+
+/** A request with its response. What is given to it after the client has left does nothing. */
+export interface FrontExchange {
+  /** As sent; a token (RFC 9110 §9.1). */
+  readonly method: string;
+  /** Path and query as sent, in origin-form: "/pets?limit=1". "*" for OPTIONS *. */
+  readonly target: string;
+  /** The Host header as sent, or the authority of an absolute-form target. Undefined: HTTP/1.0 without one. */
+  readonly host: string | undefined;
+  /** Every header as it came, names in lower case. */
+  readonly headers: HeaderList;
+  /** The client's address; IPv4 without the IPv6 mapping. Undefined on a unix socket. */
+  readonly client: string | undefined;
+  /** Whether a body follows: Content-Length above 0 or Transfer-Encoding. */
+  readonly hasBody: boolean;
+  /** The announced Content-Length; undefined: none, or chunked. */
+  readonly contentLength: number | undefined;
+
+  /** All values of a header, joined by ", " (RFC 9110 §5.3); null: there is none. @param name in lower case. */
+  get(name: string): string | null;
+
+  /**
+   * Starts to read the body (and answers `Expect: 100-continue`). What has arrived already is told before it returns. A body that
+   * nobody reads is skipped, or ends the connection when it is long.
+   */
+  read(sink: BodySink): void;
+  /** No more chunks until `resume`; the client is made to wait. */
+  pause(): void;
+  resume(): void;
+
+  /** Answers whole. Content-Length, Date and Connection are added. The body is dropped where HTTP has none (HEAD, 204, 304). */
+  respond(status: number, headers: HeaderList, body?: Uint8Array | string): void;
+  /** Begins an answer that is written piece by piece, chunked or with the Content-Length that `headers` hold. */
+  begin(status: number, headers: HeaderList): void;
+  /** False: the client is slow; wait for `onWritable`. */
+  write(chunk: Uint8Array): boolean;
+  end(): void;
+  /** Ends the connection in the midst of an answer, so that the client does not take half for whole. */
+  breakOff(): void;
+
+  /** Called when a `write` that returned false has gone to the kernel. */
+  onWritable: (() => void) | undefined;
+  /** Called once when the client is gone before the answer was whole. */
+  onClosed: (() => void) | undefined;
+}
+
+export interface BodySink {
+  /** Bytes that nobody writes to again. */
+  chunk(bytes: Uint8Array): void;
+  end(): void;
+  /** The body cannot be read any further: "malformed" chunks; when the client is gone `onClosed` tells. */
+  failed(reason: "malformed"): void;
+}
