@@ -10,6 +10,8 @@ export interface Applicant {
 }
 
 export class Admission {
+  /** What its places are, for the sentence that refuses: "scale.concurrency". */
+  readonly limit: string;
   #concurrency: number;
   #queueMax: number;
   #running = 0;
@@ -18,7 +20,8 @@ export class Admission {
   #serviceMs = 0;
   #admitting = false;
 
-  constructor(concurrency: number, queueMax: number) {
+  constructor(concurrency: number, queueMax: number, limit = "scale.concurrency") {
+    this.limit = limit;
     this.#concurrency = concurrency;
     this.#queueMax = queueMax;
   }

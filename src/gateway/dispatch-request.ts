@@ -1,9 +1,9 @@
-/** From a request to what its instance is told about it; the payload travels beside it. */
-import { emptyRecord } from "../core/record.ts";
+/** From a request to what its instance is told about it, for a program; the payload travels beside it. */
+import type { ProgramOperation } from "../config/app.ts";
 import type { DispatchRequest } from "./dispatch.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import type { HandledOperation } from "./operation.ts";
-import { announcesBody } from "./request-body.ts";
+import { decodedParameters } from "./payload.ts";
 import { traceContext } from "./trace-context.ts";
 
 /**
@@ -12,30 +12,30 @@ import { traceContext } from "./trace-context.ts";
  */
 export function toDispatchRequest(
   incoming: IncomingRequest,
-  { key, handler, contract }: HandledOperation,
+  { key, contract }: HandledOperation,
+  handler: ProgramOperation,
   rawParameters: Readonly<Record<string, string>>,
   bytesIn: number,
 ): DispatchRequest {
-  const { request, target, exchangeId, receivedAt } = incoming;
-  const contentType = request.headers.get("content-type");
+  const { front, target, exchangeId } = incoming;
+  const contentType = front.get("content-type");
   return {
     operation: key,
     id: exchangeId,
-    method: request.method,
+    method: front.method,
     path: target.path,
     query: target.query,
     ...(contentType === null ? {} : { contentType }),
-    ...(bytesIn > 0 || announcesBody(request.headers) ? { contentLength: bytesIn } : {}),
-    parameters: decoded(rawParameters),
-    deadline: Math.round(performance.timeOrigin + receivedAt + handler.inject.timeoutMs),
-    ...traceContext(request.headers),
-    logStdout: handler.logStdout === "always" || (handler.logStdout === "header" && request.headers.get("x-urocket-log-stdout") === "1"),
+    ...(bytesIn > 0 || front.contentLength !== undefined || front.hasBody ? { contentLength: bytesIn } : {}),
+    parameters: decodedParameters(rawParameters),
+    deadline: deadlineOf(incoming, handler.timeoutMs),
+    ...traceContext(front),
+    logStdout: handler.logStdout === "always" || (handler.logStdout === "header" && front.get("x-urocket-log-stdout") === "1"),
     awaitVerdict: handler.validateOut && contract !== undefined,
   };
 }
 
-function decoded(rawParameters: Readonly<Record<string, string>>): Record<string, string> {
-  const parameters: Record<string, string> = emptyRecord();
-  for (const [name, text] of Object.entries(rawParameters)) parameters[name] = decodeURIComponent(text);
-  return parameters;
+/** Unix time in ms. */
+export function deadlineOf({ receivedAt }: IncomingRequest, timeoutMs: number): number {
+  return Math.round(performance.timeOrigin + receivedAt + timeoutMs);
 }

@@ -26,14 +26,14 @@ export interface DispatchCall {
   readonly query: string;
   readonly host: string;
   readonly headers: readonly string[];
-  readonly params?: Readonly<Record<string, unknown>>;
-  readonly queryValues?: Readonly<Record<string, unknown>>;
-  readonly headerValues?: Readonly<Record<string, unknown>>;
-  readonly body?: "json" | "bytes";
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+  readonly queryValues?: Readonly<Record<string, unknown>> | undefined;
+  readonly headerValues?: Readonly<Record<string, unknown>> | undefined;
+  readonly body?: "json" | "bytes" | undefined;
   readonly deadline: number;
-  readonly client?: string;
-  readonly traceparent?: string;
-  readonly tracestate?: string;
+  readonly client?: string | undefined;
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
 }
 
 export interface OpenCall extends OpenExchange {

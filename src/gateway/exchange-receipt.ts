@@ -1,5 +1,6 @@
 /** What is recorded of an exchange when both its sides are over. */
 import type { ProgramReceipt, Receipt } from "../telemetry/receipt.ts";
+import type { DispatchReply } from "./dispatch.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import type { HandledOperation } from "./operation.ts";
 import type { ProblemKind } from "./problem.ts";
@@ -21,30 +22,35 @@ export interface ExchangeFacts {
   readonly bytesOut: number;
   /** How long it waited for a place; absent: it never got one. */
   readonly queueMs: number | undefined;
+  /** Absent: a function's, or nothing was started. */
   readonly program: ProgramReceipt | undefined;
+  /** Absent: it never came. */
+  readonly reply: DispatchReply | undefined;
 }
 
-export function toReceipt({ incoming, operation, verdict, instance, bytesIn, bytesOut, queueMs, program }: ExchangeFacts): Receipt {
-  const { request, target, requestId, exchangeId, client, receivedAt } = incoming;
-  const { app, key, contract } = operation;
-  const { status, error, detail } = verdict;
+export function toReceipt({ incoming, operation, verdict, instance, bytesIn, bytesOut, queueMs, program, reply }: ExchangeFacts): Receipt {
+  const { front, target, requestId, exchangeId, receivedAt } = incoming;
+  const ran = operation.call === undefined ? undefined : reply;
+  // One shape for all receipts, and nothing spread: one is made for every request.
   return {
     requestId,
     exchangeId,
-    app: app.name,
-    operation: key,
-    ...(contract?.operationId === undefined ? {} : { operationId: contract.operationId }),
-    ...(instance === undefined ? {} : { instance }),
-    method: request.method,
+    app: operation.app.name,
+    operation: operation.key,
+    operationId: operation.contract?.operationId,
+    instance,
+    method: front.method,
     path: target.path,
-    ...(client === undefined ? {} : { client }),
-    status,
-    ...(error === undefined ? {} : { error }),
-    ...(detail === undefined ? {} : { detail }),
+    client: front.client,
+    status: verdict.status,
+    error: verdict.error,
+    detail: verdict.detail,
     bytesIn,
     bytesOut,
     totalMs: performance.now() - receivedAt,
-    ...(queueMs === undefined ? {} : { queueMs }),
-    ...(program === undefined ? {} : { program }),
+    queueMs,
+    program,
+    functionMs: ran?.runMs,
+    span: ran?.span,
   };
 }

@@ -22,11 +22,18 @@ export function transition(state: ExchangeState, event: ExchangeEvent): Exchange
   return transitions[state][event];
 }
 
-/** What an exchange was doing, for the sentence that says where its deadline passed. */
-export const doing: Readonly<Record<ExchangeState, string>> = {
-  received: "the request's body was being received",
-  queued: "the request waited in the queue",
-  dispatched: "the program was running",
-  replying: "the reply was being sent",
-  done: "the program ran on after its reply",
-};
+/** What an exchange was doing, for the sentence that says where its deadline passed. @param what "program" or "function". */
+export function doing(state: ExchangeState, what: string): string {
+  switch (state) {
+    case "received":
+      return "the request's body was being received";
+    case "queued":
+      return "the request waited in the queue";
+    case "dispatched":
+      return `the ${what} was running`;
+    case "replying":
+      return "the reply was being sent";
+    case "done":
+      return `the ${what} ran on after its reply`;
+  }
+}

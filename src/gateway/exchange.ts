@@ -9,19 +9,21 @@ import type { Log, ProgramReceipt } from "../telemetry/receipt.ts";
 import { serverTiming } from "../telemetry/server-timing.ts";
 import type { Applicant } from "./admission.ts";
 import type { BodyBudget } from "./body-budget.ts";
-import type { DispatchReply, DispatchSink, FailureReason, OpenExchange } from "./dispatch.ts";
+import type { DispatchCall, DispatchOutput, DispatchReply, DispatchSink, FailureReason, OpenCall, OpenExchange } from "./dispatch.ts";
+import { isStreamed, prepareCall } from "./dispatch-call.ts";
 import { toDispatchRequest } from "./dispatch-request.ts";
 import { toReceipt, type Verdict } from "./exchange-receipt.ts";
 import { doing, type ExchangeEvent, type ExchangeState, transition } from "./exchange-state.ts";
+import type { FrontExchange } from "./front.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { type Judgement, JudgedReply } from "./judged-reply.ts";
 import type { HandledOperation } from "./operation.ts";
-import { type Payload, payloadOf } from "./payload.ts";
+import { payloadOf } from "./payload.ts";
 import { logDetail, type Problem, problemBody, problemStatus } from "./problem.ts";
-import { failureProblem, problemResponse } from "./problem-response.ts";
+import { failureProblem, respondProblem } from "./problem-response.ts";
 import { isBodyless, replyHeaders } from "./reply-headers.ts";
-import { ReplyStream } from "./reply-stream.ts";
-import { announcesBody, readRequestBody } from "./request-body.ts";
+import { type BodyReceiver, WholeBody } from "./request-body.ts";
+import { StreamedBody } from "./streamed-body.ts";
 
 /** What exchanges share. */
 export interface ExchangeContext {
@@ -32,17 +34,19 @@ export interface ExchangeContext {
   readonly timing: boolean;
 }
 
-export class Exchange implements Ticked, Applicant, DispatchSink {
+const nothing = new Uint8Array(0);
+
+export class Exchange implements Ticked, Applicant, BodyReceiver, DispatchSink {
   readonly #context: ExchangeContext;
   readonly #incoming: IncomingRequest;
+  readonly #front: FrontExchange;
   readonly #operation: HandledOperation;
   readonly #values: readonly string[];
   readonly #over: (exchange: Exchange) => void;
-  readonly #response = Promise.withResolvers<Response>();
   #state: ExchangeState = "received";
   #verdict: Verdict = { status: 0 };
-  /** Kept open past the connection's idle timeout, and watching for the client to leave: since the first tick. */
-  #armed = false;
+  /** The request's body while it is read whole. */
+  #body: WholeBody | undefined;
   #reservedBytes = 0;
   #bytesIn = 0;
   #bytesOut = 0;
@@ -51,12 +55,19 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   /** Holds one of the app's places: from admission until nothing is left of the exchange on its instance. */
   #placed = false;
   #payload: Uint8Array | undefined;
+  /** What a function is called with. */
+  #call: DispatchCall | undefined;
+  /** The request's body where it goes on as it comes. */
+  #upload: StreamedBody | undefined;
   #open: OpenExchange | undefined;
   #instance: string | undefined;
   #reply: DispatchReply | undefined;
   /** Where the reply is judged before it is sent. */
   #judged: JudgedReply | undefined;
-  #stream: ReplyStream | undefined;
+  /** The response has begun and is written as the reply comes. */
+  #streams = false;
+  /** Bytes of the reply that the client has not taken yet. */
+  #untakenBytes = 0;
   #receipt: ProgramReceipt | undefined;
 
   constructor(
@@ -68,51 +79,52 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   ) {
     this.#context = context;
     this.#incoming = incoming;
+    this.#front = incoming.front;
     this.#operation = operation;
     this.#values = values;
     this.#over = over;
     operation.app.traffic.entered();
   }
 
-  /** Starts the exchange. The response never rejects. */
-  run(): Promise<Response> {
+  /** Starts the exchange. */
+  run(): void {
     this.#context.ticker.add(this);
-    if (this.#operation.app.admission.full) this.#refuseQueueFull();
-    else if (announcesBody(this.#incoming.request.headers)) this.#receive().catch((error: unknown) => this.#fail(error));
-    else this.#prepare(undefined);
-    return this.#response.promise;
+    this.#front.onClosed = this.#clientLeft;
+    const { admission, handler, app } = this.#operation;
+    if (admission.full) return this.#refuseQueueFull();
+    if (!this.#front.hasBody) return this.#prepare(undefined);
+    if (handler.kind === "function" && isStreamed({ incoming: this.#incoming, operation: this.#operation, handler })) {
+      const { bodyBytesMax } = app.limits;
+      this.#upload = new StreamedBody(this.#front, bodyBytesMax, (problem) => this.#refuseUpload(problem));
+      return this.#upload.tooLarge ? undefined : this.#prepare(undefined);
+    }
+    this.#body = new WholeBody(app.limits.bodyBytesMax, this.#context.budget, this);
+    this.#body.read(this.#front);
   }
 
   // Incoming
 
-  async #receive(): Promise<void> {
-    const { request } = this.#incoming;
-    const body = await readRequestBody(request, this.#operation.app.limits.bodyBytesMax, this.#context.budget);
-    if (this.#state === "done") {
-      if (body.ok) this.#context.budget.release(body.reserved);
-      return;
-    }
-    if (body.ok) {
-      this.#reservedBytes += body.reserved;
-      this.#bytesIn = body.bytes?.byteLength ?? 0;
-      this.#prepare(body.bytes);
-    } else if (body.problem === undefined) this.#clientLeft();
-    else this.#refuse(body.problem);
+  received(bytes: Uint8Array, reserved: number): void {
+    this.#body = undefined;
+    this.#reservedBytes = reserved;
+    this.#bytesIn = bytes.byteLength;
+    this.#prepare(bytes);
+  }
+
+  refused(problem: Problem): void {
+    this.#refuse(problem);
   }
 
   #prepare(body: Uint8Array | undefined): void {
-    const { target, request } = this.#incoming;
-    const pathParameters = this.#rawParameters();
-    let payload: Payload;
+    let problem: Problem | undefined;
     try {
-      payload = payloadOf({ operation: this.#operation, headers: request.headers, pathParameters, query: target.query, body });
+      problem = this.#operation.handler.kind === "function" ? this.#prepareCall(body) : this.#preparePayload(body);
     } catch (error) {
       return this.#fail(error);
     }
-    if (!payload.ok) return this.#refuse(payload.problem);
-    this.#payload = payload.bytes;
+    if (problem !== undefined) return this.#refuse(problem);
     this.#appliedAt = performance.now();
-    switch (this.#operation.app.admission.apply(this)) {
+    switch (this.#operation.admission.apply(this)) {
       case "admitted":
         return this.admitted();
       case "queued":
@@ -123,9 +135,30 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     }
   }
 
+  #preparePayload(body: Uint8Array | undefined): Problem | undefined {
+    const { target } = this.#incoming;
+    const source = { operation: this.#operation, headers: this.#front, pathParameters: this.#rawParameters(), query: target.query, body };
+    const payload = payloadOf(source);
+    if (!payload.ok) return payload.problem;
+    this.#payload = payload.bytes;
+    return undefined;
+  }
+
+  #prepareCall(body: Uint8Array | undefined): Problem | undefined {
+    const operation = this.#operation;
+    const { handler } = operation;
+    if (handler.kind !== "function") return undefined;
+    const prepared = prepareCall({ incoming: this.#incoming, operation, handler, pathParameters: this.#rawParameters(), body });
+    if (!prepared.ok) return prepared.problem;
+    this.#call = prepared.call;
+    this.#payload = prepared.body;
+    return undefined;
+  }
+
   #rawParameters(): Record<string, string> {
     const parameters: Record<string, string> = emptyRecord();
-    this.#operation.parameterNames.forEach((name, index) => (parameters[name] = this.#values[index] ?? ""));
+    const names = this.#operation.parameterNames;
+    for (let index = 0; index < names.length; index++) parameters[names[index] ?? ""] = this.#values[index] ?? "";
     return parameters;
   }
 
@@ -134,19 +167,17 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   admitted(): void {
     this.#admittedAt = performance.now();
     if (this.#expired(this.#admittedAt)) {
-      // The place came in the same tick as the deadline: no program is started for nobody.
+      // The place came in the same tick as the deadline: nothing is started for nobody.
       this.#refuseDeadline();
-      return this.#operation.app.admission.release(undefined);
+      return this.#operation.admission.release(undefined);
     }
     this.#placed = true;
     this.#step("dispatch");
-    const payload = this.#payload ?? new Uint8Array(0);
+    const payload = this.#payload ?? nothing;
     this.#payload = undefined;
-    const dispatched = toDispatchRequest(this.#incoming, this.#operation, this.#rawParameters(), this.#bytesIn);
     try {
-      const open = this.#operation.app.dispatch.open(dispatched, payload, this);
-      // A pool that has no instance at all fails before it returns.
-      if (this.#placed) this.#open = open;
+      if (this.#call === undefined) this.#openProgram(payload);
+      else this.#openCall(this.#call, payload);
     } catch (error) {
       this.#fail(error);
       // Nobody else will: without this the place would be lost for good.
@@ -154,8 +185,33 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     }
   }
 
+  #openProgram(payload: Uint8Array): void {
+    const operation = this.#operation;
+    const { handler, app } = operation;
+    if (handler.kind !== "program") return;
+    const request = toDispatchRequest(this.#incoming, operation, handler, this.#rawParameters(), this.#bytesIn);
+    this.#opened(app.dispatch.open(request, payload, this));
+  }
+
+  #openCall(call: DispatchCall, body: Uint8Array): void {
+    const upload = this.#upload;
+    const open: OpenCall = this.#operation.app.dispatch.call(call, body, upload === undefined, this);
+    this.#call = undefined;
+    this.#opened(open);
+    if (this.#open !== undefined) upload?.flowTo(open);
+  }
+
+  #opened(open: OpenExchange): void {
+    // A pool that has no instance at all fails before it returns.
+    if (this.#placed) this.#open = open;
+  }
+
   taken(instance: string): void {
     this.#instance = instance;
+  }
+
+  writable(): void {
+    this.#upload?.writable();
   }
 
   reply(reply: DispatchReply, body: Uint8Array, last: boolean): void {
@@ -171,7 +227,7 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     const headers = replyHeaders(reply, mediaType, !last || body.byteLength > 0);
     if (!headers.ok) return this.#refuseReply({ kind: "bad-reply", detail: headers.detail });
     if (last) this.#respondWhole(reply.status, headers.headers, body);
-    else this.#respondStream(reply.status, headers.headers, body);
+    else this.#respondPiecemeal(reply.status, headers.headers, body);
   }
 
   data(chunk: Uint8Array, last: boolean): void {
@@ -179,9 +235,8 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
       this.#open?.consumed(chunk.byteLength);
       return;
     }
-    if (this.#judged !== undefined) return this.#judge(this.#judged, chunk, last);
-    this.#countSent(this.#verdict.status, chunk.byteLength);
-    this.#stream?.push(chunk, last);
+    if (this.#judged !== undefined) this.#judge(this.#judged, chunk, last);
+    else this.#pass(chunk, last);
   }
 
   failed(reason: FailureReason, detail: string, advice?: string): void {
@@ -189,24 +244,17 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     this.#refuse(advice === undefined ? problem : { ...problem, advice });
   }
 
-  output(stream: "stdout" | "stderr", text: string, cut: boolean): void {
+  output(line: DispatchOutput): void {
     const { app, key } = this.#operation;
-    this.#context.log.output({
-      requestId: this.#incoming.requestId,
-      exchangeId: this.#incoming.exchangeId,
-      app: app.name,
-      operation: key,
-      stream,
-      text,
-      cut,
-    });
+    const { requestId, exchangeId } = this.#incoming;
+    this.#context.log.output({ requestId, exchangeId, app: app.name, operation: key, ...line });
   }
 
   ended(receipt: ProgramReceipt | undefined): void {
     this.#receipt = receipt;
     this.#open = undefined;
     this.#placed = false;
-    this.#operation.app.admission.release(performance.now() - this.#admittedAt);
+    this.#operation.admission.release(performance.now() - this.#admittedAt);
     this.#close();
   }
 
@@ -224,100 +272,96 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
       return this.#fail(error);
     }
     if (!judgement.ok) return this.#refuseReply(judgement.problem);
-    this.#open?.verdict(200);
+    if (this.#operation.handler.kind === "program") this.#open?.verdict(200);
     this.#respondWhole(judged.status, judgement.headers, judgement.body);
   }
 
   #replyMediaType(status: number): string {
     const { contract, handler } = this.#operation;
-    return contract?.replyMediaType(status) ?? (handler.inject.encoding === "json" ? "application/json" : "application/octet-stream");
+    const json = handler.kind === "function" || handler.inject.encoding === "json";
+    return contract?.replyMediaType(status) ?? (json ? "application/json" : "application/octet-stream");
   }
 
-  #respondWhole(status: number, headers: Headers, body: Uint8Array): void {
+  #respondWhole(status: number, headers: string[], body: Uint8Array): void {
     this.#countSent(status, body.byteLength);
-    this.#respond(new Response(isBodyless(status) ? null : body, { status, headers: this.#mark(headers) }));
+    this.#front.respond(status, this.#mark(headers), body);
     this.#finish({ status });
   }
 
-  #respondStream(status: number, headers: Headers, body: Uint8Array): void {
-    const stream = new ReplyStream({
-      consumed: (bytes) => this.#open?.consumed(bytes),
-      cancelled: () => this.#clientLeft(),
-      finished: () => {
-        this.#finish({ status });
-        this.#incoming.connection.letIdle(this.#incoming.request);
-      },
-    });
-    this.#stream = stream;
+  #respondPiecemeal(status: number, headers: string[], body: Uint8Array): void {
+    this.#streams = true;
     this.#verdict = { status };
-    this.#countSent(status, body.byteLength);
-    stream.push(body, false);
-    if (!this.#sendsBody(status)) {
-      // Nobody reads this stream: take the reply off the program's hands here.
-      this.#respond(new Response(null, { status, headers: this.#mark(headers) }));
-      void stream.readable.pipeTo(new WritableStream()).catch(() => {});
-      return;
-    }
-    this.#hold();
-    this.#respond(new Response(stream.readable, { status, headers: this.#mark(headers) }), true);
+    this.#front.onWritable = () => this.#tookAll();
+    this.#front.begin(status, this.#mark(headers));
+    this.#pass(body, false);
   }
 
-  #sendsBody(status: number): boolean {
-    return this.#incoming.request.method !== "HEAD" && !isBodyless(status);
+  /** Hands a piece of the reply to the client. The instance may go on when the client has taken it. */
+  #pass(chunk: Uint8Array, last: boolean): void {
+    this.#countSent(this.#verdict.status, chunk.byteLength);
+    this.#untakenBytes += chunk.byteLength;
+    if (chunk.byteLength === 0 || this.#front.write(chunk)) this.#tookAll();
+    if (!last) return;
+    this.#front.end();
+    this.#finish({ status: this.#verdict.status });
+  }
+
+  #tookAll(): void {
+    const bytes = this.#untakenBytes;
+    this.#untakenBytes = 0;
+    if (bytes > 0) this.#open?.consumed(bytes);
   }
 
   #countSent(status: number, bytes: number): void {
-    if (this.#sendsBody(status)) this.#bytesOut += bytes;
+    if (this.#front.method !== "HEAD" && !isBodyless(status)) this.#bytesOut += bytes;
   }
 
-  #respond(response: Response, streams = false): void {
-    const { connection, request } = this.#incoming;
-    // A connection that was held open is left to idle out again, or it is never closed.
-    if (this.#armed && !streams) connection.letIdle(request);
-    this.#response.resolve(response);
-  }
-
-  #mark(headers: Headers): Headers {
-    headers.set("x-request-id", this.#incoming.requestId);
-    if (this.#context.timing) headers.set("server-timing", this.#timing());
+  /** Adds what urocket says itself. */
+  #mark(headers: string[]): string[] {
+    headers.push("x-request-id", this.#incoming.requestId);
+    if (this.#instance !== undefined) headers.push("x-urocket-instance", this.#instance);
+    if (this.#context.timing) headers.push("server-timing", this.#timing());
     return headers;
   }
 
   #timing(): string {
     const reply = this.#reply;
+    const totalMs = performance.now() - this.#incoming.receivedAt;
     const queueMs = this.#queueMs();
-    return serverTiming({
-      totalMs: performance.now() - this.#incoming.receivedAt,
-      ...(queueMs === undefined ? {} : { queueMs }),
-      ...(reply === undefined ? {} : { program: reply }),
-    });
+    if (this.#operation.handler.kind === "function") return serverTiming({ totalMs, queueMs, functionMs: reply?.runMs });
+    return serverTiming({ totalMs, queueMs, program: reply });
   }
 
   // Refusals and other ends
 
   #refuseQueueFull(): void {
-    const { admission, name } = this.#operation.app;
-    const detail = `App "${name}" runs ${admission.concurrency} exchanges (scale.concurrency) and ${admission.queueMax} wait (scale.queue)`;
+    const { admission, app } = this.#operation;
+    const detail = `App "${app.name}" runs ${admission.concurrency} exchanges (${admission.limit}) and ${admission.queueMax} wait (scale.queue)`;
     this.#refuse({ kind: "queue-full", detail, headers: { "Retry-After": String(admission.retryAfterSeconds) } });
+  }
+
+  /** The rest of the request's body cannot be taken: the function gets no more of it, nor a say. */
+  #refuseUpload(problem: Problem): void {
+    const open = this.#open;
+    this.#refuse(problem);
+    open?.reset("client-left");
   }
 
   /** The reply is not fit to be sent: the client gets a 502, the program the reasons. */
   #refuseReply(problem: Problem): void {
     const open = this.#open;
     this.#refuse(problem);
-    if (this.#operation.handler.validateOut) open?.verdict(422, new TextEncoder().encode(problemBody(problem, this.#incoming.requestId)));
-    else open?.reset("reply-refused");
+    const { handler } = this.#operation;
+    if (handler.kind === "program" && handler.validateOut) {
+      open?.verdict(422, new TextEncoder().encode(problemBody(problem, this.#incoming.requestId)));
+    } else open?.reset("reply-refused");
   }
 
   #refuse(problem: Problem): void {
-    const status = problemStatus[problem.kind];
-    const begun = this.#stream !== undefined;
-    if (!this.#finish({ status: begun ? this.#verdict.status : status, error: problem.kind, detail: logDetail(problem) })) return;
-    if (begun) {
-      // A client that does not read does not see the end either: its connection idles out.
-      this.#incoming.connection.letIdle(this.#incoming.request);
-      this.#stream?.breakOff();
-    } else this.#respond(problemResponse(problem, this.#mark(new Headers()), this.#incoming.requestId));
+    const status = this.#streams ? this.#verdict.status : problemStatus[problem.kind];
+    if (!this.#finish({ status, error: problem.kind, detail: logDetail(problem) })) return;
+    if (this.#streams) this.#front.breakOff();
+    else respondProblem(this.#front, problem, this.#mark([]), this.#incoming.requestId);
   }
 
   /** A defect of the host, or a schema that cannot be compiled: it costs this exchange and nothing else. */
@@ -332,15 +376,12 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
     this.#open?.reset("shutdown");
   }
 
-  #clientLeft(): void {
+  readonly #clientLeft = (): void => {
     if (!this.#finish({ status: 499, detail: "The client left" })) return;
-    this.#stream?.breakOff();
-    this.#response.resolve(new Response(null, { status: 499 }));
     this.#open?.reset("client-left");
-  }
+  };
 
   tick(nowMs: number): void {
-    if (!this.#armed) this.#hold();
     if (!this.#expired(nowMs)) return;
     this.#refuseDeadline();
     this.#open?.reset("deadline");
@@ -348,28 +389,18 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
   }
 
   #expired(nowMs: number): boolean {
-    return nowMs - this.#incoming.receivedAt >= this.#operation.handler.inject.timeoutMs;
+    return nowMs - this.#incoming.receivedAt >= this.#operation.handler.timeoutMs;
   }
 
   #refuseDeadline(): void {
-    const detail = `The deadline of ${this.#operation.handler.inject.timeoutMs} ms (timeout) passed while ${doing[this.#state]}`;
-    this.#refuse({ kind: "deadline", detail });
+    const { kind, timeoutMs } = this.#operation.handler;
+    this.#refuse({ kind: "deadline", detail: `The deadline of ${timeoutMs} ms (timeout) passed while ${doing(this.#state, kind)}` });
   }
 
   /** Ends the exchange at once: the host stops. */
   abort(): void {
     this.#refuse({ kind: "draining", detail: "The host was stopped", headers: { "Retry-After": "1" } });
     this.#open?.reset("shutdown");
-  }
-
-  /** From here the exchange outlives the connection's idle timeout, and ends when its client leaves. */
-  #hold(): void {
-    if (this.#armed || this.#state === "done") return;
-    this.#armed = true;
-    const { connection, request } = this.#incoming;
-    connection.holdOpen(request);
-    if (request.signal.aborted) this.#clientLeft();
-    else request.signal.addEventListener("abort", () => this.#clientLeft(), { once: true });
   }
 
   #step(event: ExchangeEvent): ExchangeState | undefined {
@@ -380,10 +411,14 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
 
   /** The client's side is over, once. */
   #finish(verdict: Verdict): boolean {
-    if (this.#state === "queued") this.#operation.app.admission.withdraw(this);
+    if (this.#state === "queued") this.#operation.admission.withdraw(this);
     if (this.#step("finish") === undefined) return false;
     this.#verdict = verdict;
     this.#payload = undefined;
+    this.#call = undefined;
+    this.#body?.abandon();
+    this.#body = undefined;
+    this.#upload?.abandon();
     this.#judged?.release();
     this.#context.budget.release(this.#reservedBytes);
     this.#reservedBytes = 0;
@@ -407,10 +442,11 @@ export class Exchange implements Ticked, Applicant, DispatchSink {
         operation: this.#operation,
         verdict: this.#verdict,
         instance: this.#instance,
-        bytesIn: this.#bytesIn,
+        bytesIn: this.#upload === undefined ? this.#bytesIn : this.#upload.bytes,
         bytesOut: this.#bytesOut,
         queueMs: this.#queueMs(),
         program: this.#receipt,
+        reply: this.#reply,
       }),
     );
   }

@@ -6,12 +6,12 @@ import { Ticker } from "../core/ticker.ts";
 import type { Log } from "../telemetry/receipt.ts";
 import { BodyBudget } from "./body-budget.ts";
 import { Exchange, type ExchangeContext } from "./exchange.ts";
-import type { FrontConnection } from "./http-front.ts";
+import type { FrontExchange } from "./front.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { isHandled, type ServedOperation } from "./operation.ts";
+import type { Pages } from "./pages.ts";
 import { type Problem, problemStatus } from "./problem.ts";
-import { problemResponse } from "./problem-response.ts";
-import { announcesBody } from "./request-body.ts";
+import { respondProblem } from "./problem-response.ts";
 import { readTarget } from "./request-target.ts";
 import { type RouteMatch, Router } from "./router.ts";
 
@@ -19,6 +19,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Whether responses carry `Server-Timing`. */
   readonly timing: boolean;
+  /** The host's own pages; they come before the apps'. */
+  readonly pages?: Pages | undefined;
 }
 
 /** Bodies held in memory, all exchanges together. */
@@ -28,13 +30,15 @@ const saneRequestId = /^[A-Za-z0-9._:+/=@-]{1,128}$/;
 
 export class Gateway {
   readonly #context: ExchangeContext;
+  readonly #pages: Pages | undefined;
   readonly #open = new Set<Exchange>();
   #router: Router<ServedOperation> = new Router([]);
   #draining = false;
   #idle: (() => void) | undefined;
 
-  constructor(options: GatewayOptions) {
-    this.#context = { log: options.log, timing: options.timing, ticker: new Ticker(), budget: new BodyBudget(bodyBytesHeldMax) };
+  constructor({ log, timing, pages }: GatewayOptions) {
+    this.#context = { log, timing, ticker: new Ticker(), budget: new BodyBudget(bodyBytesHeldMax) };
+    this.#pages = pages;
   }
 
   /** From the next request on. */
@@ -42,32 +46,22 @@ export class Gateway {
     this.#router = router;
   }
 
-  handle(request: Request, connection: FrontConnection): Response | Promise<Response> {
+  /** Takes a request, and sees to it that it is answered. */
+  readonly handle = (front: FrontExchange): void => {
     const receivedAt = performance.now();
-    const target = readTarget(request.url, request.headers.get("host"));
-    const brought = request.headers.get("x-request-id");
+    const brought = front.get("x-request-id");
     const exchangeId = crypto.randomUUID();
     const requestId = brought !== null && saneRequestId.test(brought) ? brought : exchangeId;
-    const incoming: IncomingRequest = {
-      request,
-      connection,
-      requestId,
-      exchangeId,
-      receivedAt,
-      client: connection.clientAddress(request),
-      target: target ?? { host: undefined, path: "/", query: "" },
-    };
-    if (target === undefined)
-      return this.#answer(incoming, { kind: "bad-request", detail: "The Host header is not a host name or address" });
+    const target = readTarget(front.target, front.host);
+    const incoming: IncomingRequest = { front, target, requestId, exchangeId, receivedAt };
     if (this.#draining) {
-      return this.#answer(incoming, {
-        kind: "draining",
-        detail: "The host is stopping",
-        headers: { "Retry-After": "5", Connection: "close" },
-      });
+      const headers = { "Retry-After": "5", Connection: "close" };
+      return this.#answer(incoming, { kind: "draining", detail: "The host is stopping", headers });
     }
-    return this.#serve(incoming, this.#router.match(target.host, target.path, request.method));
-  }
+    const page = this.#pages?.(target.path);
+    if (page !== undefined) return front.respond(page.status, [...page.headers, "x-request-id", requestId], page.body);
+    this.#serve(incoming, this.#router.match(target.host, target.path, front.method));
+  };
 
   /** From here new requests are refused; resolves when no exchange is open. */
   drain(): Promise<void> {
@@ -92,43 +86,32 @@ export class Gateway {
     return this.#open.size;
   }
 
-  #serve(incoming: IncomingRequest, match: RouteMatch<ServedOperation>): Response | Promise<Response> {
-    const { method, headers } = incoming.request;
+  #serve(incoming: IncomingRequest, match: RouteMatch<ServedOperation>): void {
     switch (match.found) {
       case "bad-path":
         return this.#answer(incoming, { kind: "bad-request", detail: "The path has a percent-encoding that cannot be decoded" });
       case "nothing":
-        return this.#answer(incoming, { kind: "no-route", detail: `There is no operation at ${shortened(incoming.target.path)}` });
+        return this.#nothing(incoming);
       case "path":
         return this.#wrongVerb(incoming, match.allow);
       case "operation":
     }
     const { operation, values } = match;
     if (!isHandled(operation)) {
-      return this.#answer(
-        incoming,
-        { kind: "not-implemented", detail: `The contract has ${operation.key}, but no handler serves it` },
-        operation,
-      );
+      const detail = `The contract has ${operation.key}, but no handler serves it`;
+      return this.#answer(incoming, { kind: "not-implemented", detail }, operation);
     }
     const { handler, contract } = operation;
-    if ((method === "GET" || method === "HEAD") && announcesBody(headers) && headers.get("content-length") !== "0") {
-      // The HTTP parser drops it; better refused than lost.
-      return this.#answer(incoming, { kind: "bad-request", detail: `A ${method} request cannot have a body here` }, operation);
-    }
     if (contract !== undefined && handler.validateIn !== false) {
-      const accept = headers.get("accept");
+      const accept = incoming.front.get("accept");
       if (accept !== null && accept !== "*/*" && !contract.canProduce(accept)) {
-        return this.#answer(
-          incoming,
-          { kind: "not-acceptable", detail: `The contract has no reply that "${shortened(accept)}" accepts` },
-          operation,
-        );
+        const detail = `The contract has no reply that "${shortened(accept)}" accepts`;
+        return this.#answer(incoming, { kind: "not-acceptable", detail }, operation);
       }
     }
     const exchange = new Exchange(this.#context, incoming, operation, values, this.#over);
     this.#open.add(exchange);
-    return exchange.run();
+    exchange.run();
   }
 
   readonly #over = (exchange: Exchange): void => {
@@ -136,41 +119,46 @@ export class Gateway {
     if (this.#open.size === 0) this.#idle?.();
   };
 
-  #wrongVerb(incoming: IncomingRequest, allow: readonly string[]): Response {
-    const { method } = incoming.request;
-    const headers = { Allow: allow.join(", ") };
-    if (method === "OPTIONS") {
-      const response = new Response(null, { status: 204, headers: { ...headers, "x-request-id": incoming.requestId } });
-      this.#record(incoming, 204, {});
-      return response;
+  #nothing(incoming: IncomingRequest): void {
+    const { front, target, requestId } = incoming;
+    // OPTIONS * asks the host itself (RFC 9110 §9.3.7).
+    if (target.path !== "*") return this.#answer(incoming, { kind: "no-route", detail: `There is no operation at ${shortened(target.path)}` });
+    front.respond(204, ["x-request-id", requestId]);
+    this.#record(incoming, 204);
+  }
+
+  #wrongVerb(incoming: IncomingRequest, allow: readonly string[]): void {
+    const { front, target, requestId } = incoming;
+    const allowed = allow.join(", ");
+    if (front.method === "OPTIONS") {
+      front.respond(204, ["allow", allowed, "x-request-id", requestId]);
+      return this.#record(incoming, 204);
     }
-    const detail = `${shortened(incoming.target.path)} has no ${shortened(method)}, it has ${allow.join(", ")}`;
-    return this.#answer(incoming, { kind: "wrong-verb", detail, headers });
+    const detail = `${shortened(target.path)} has no ${shortened(front.method)}, it has ${allowed}`;
+    this.#answer(incoming, { kind: "wrong-verb", detail, headers: { Allow: allowed } });
   }
 
-  #answer(incoming: IncomingRequest, problem: Problem, operation?: ServedOperation): Response {
-    this.#record(incoming, problemStatus[problem.kind], {
-      error: problem.kind,
-      detail: problem.detail,
-      ...(operation && { app: operation.app.name, operation: operation.key }),
-    });
-    return problemResponse(problem, new Headers({ "x-request-id": incoming.requestId }), incoming.requestId);
+  #answer(incoming: IncomingRequest, problem: Problem, operation?: ServedOperation): void {
+    respondProblem(incoming.front, problem, ["x-request-id", incoming.requestId], incoming.requestId);
+    this.#record(incoming, problemStatus[problem.kind], problem, operation);
   }
 
-  #record(incoming: IncomingRequest, status: number, more: { error?: string; detail?: string; app?: string; operation?: string }): void {
-    const { requestId, request, target, client, receivedAt } = incoming;
+  #record({ requestId, front, target, receivedAt }: IncomingRequest, status: number, problem?: Problem, operation?: ServedOperation): void {
     this.#context.log.exchange({
       requestId,
-      // No program was given one.
+      // Nothing was given one.
       exchangeId: requestId,
-      method: request.method,
+      app: operation?.app.name,
+      operation: operation?.key,
+      method: front.method,
       path: target.path,
-      ...(client === undefined ? {} : { client }),
+      client: front.client,
       status,
+      error: problem?.kind,
+      detail: problem?.detail,
       bytesIn: 0,
       bytesOut: 0,
       totalMs: performance.now() - receivedAt,
-      ...more,
     });
   }
 }

@@ -5,6 +5,7 @@
 import type { ContractOperation } from "../contract/contract.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { DispatchReply } from "./dispatch.ts";
+import { headerOf, headerReader } from "./header-list.ts";
 import { inPlaces, type Problem } from "./problem.ts";
 import { replyHeaders } from "./reply-headers.ts";
 
@@ -18,7 +19,7 @@ export interface JudgedReplyTerms {
 }
 
 export type Judgement =
-  | { readonly ok: true; readonly headers: Headers; readonly body: Uint8Array }
+  | { readonly ok: true; readonly headers: string[]; readonly body: Uint8Array }
   | { readonly ok: false; readonly problem: Problem };
 
 export class JudgedReply {
@@ -60,12 +61,12 @@ export class JudgedReply {
     const made = replyHeaders(this.#reply, mediaType, body.byteLength > 0);
     if (!made.ok) return { ok: false, problem: { kind: "bad-reply", detail: made.detail } };
     const { headers } = made;
-    const contentType = headers.get("content-type");
-    const errors = contract.checkReply({ status: this.status, headers, body, ...(contentType === null ? {} : { contentType }) });
+    const contentType = headerOf(headers, "content-type");
+    const errors = contract.checkReply({ status: this.status, headers: headerReader(headers), body, ...(contentType === null ? {} : { contentType }) });
     if (errors.length === 0) return { ok: true, headers, body };
     return {
       ok: false,
-      problem: { kind: "invalid-reply", detail: `The program's reply breaks the contract in ${inPlaces(errors)}`, errors },
+      problem: { kind: "invalid-reply", detail: `The reply breaks the contract in ${inPlaces(errors)}`, errors },
     };
   }
 

@@ -7,7 +7,6 @@ import type { Dispatch } from "./dispatch.ts";
 export interface ServedApp {
   readonly name: string;
   readonly limits: Limits;
-  readonly admission: Admission;
   readonly dispatch: Dispatch;
   readonly traffic: Traffic;
 }
@@ -41,6 +40,10 @@ export interface ServedOperation {
   /** Absent: the contract has it, the service file does not; answered 501. */
   readonly handler?: AppOperation;
   readonly contract?: ContractOperation;
+  /** Where it gets its place: the app's programs have theirs, its functions others. */
+  readonly admission: Admission;
+  /** Of a function: its position among the instance's calls. */
+  readonly call?: number;
 }
 
 export type HandledOperation = ServedOperation & { readonly handler: AppOperation };

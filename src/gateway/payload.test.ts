@@ -7,12 +7,12 @@ import { type Payload, payloadOf } from "./payload.ts";
 const latin1 = Buffer.from("Grüße", "latin1");
 
 const opaque = {
-  readRequest: () => ({ ok: true, parameters: {}, bodyForm: "opaque" }),
+  readRequest: () => ({ ok: true, parameters: {}, located: { path: {}, query: {}, header: {}, cookie: {} }, bodyForm: "opaque" }),
   takesMediaType: () => true,
 } as Partial<ContractOperation> as ContractOperation;
 
 function payload(type: string, body: Uint8Array, contract?: ContractOperation): Payload {
-  const operation = { handler: { inject: { encoding: "json" } }, ...(contract && { contract }) } as Partial<ServedOperation>;
+  const operation = { handler: { kind: "program", inject: { encoding: "json" } }, ...(contract && { contract }) } as Partial<ServedOperation>;
   return payloadOf({
     operation: operation as ServedOperation,
     headers: new Headers({ "content-type": type }),

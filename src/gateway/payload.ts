@@ -3,7 +3,7 @@
  * body came in), untouched bytes for `raw`, and an object of the parameters where there is no body.
  */
 import { decodeText } from "../contract/body-text.ts";
-import type { ReadRequest, Violation } from "../contract/contract.ts";
+import type { HeaderReader, ReadRequest, Violation } from "../contract/contract.ts";
 import { parseMediaType } from "../contract/media-type.ts";
 import { emptyRecord } from "../core/record.ts";
 import { inPlaces, type Problem } from "./problem.ts";
@@ -13,7 +13,7 @@ export type Payload = { readonly ok: true; readonly bytes: Uint8Array } | { read
 
 export interface PayloadSource {
   readonly operation: ServedOperation;
-  readonly headers: Headers;
+  readonly headers: HeaderReader;
   /** Raw text of the path's parameters by name. */
   readonly pathParameters: Readonly<Record<string, string>>;
   readonly query: string;
@@ -27,7 +27,7 @@ const nothing = new Uint8Array(0);
 export function payloadOf(source: PayloadSource): Payload {
   const { operation, body } = source;
   const { handler, contract } = operation;
-  const raw = handler?.inject.encoding === "raw";
+  const raw = handler?.kind === "program" && handler.inject.encoding === "raw";
   const validate = contract !== undefined && handler?.validateIn !== false;
   if (raw && !validate && body !== undefined) return { ok: true, bytes: body };
   if (contract === undefined) return raw && body !== undefined ? { ok: true, bytes: body } : uncontracted(source);
@@ -50,7 +50,8 @@ export function payloadOf(source: PayloadSource): Payload {
   }
 }
 
-function refusal(read: ReadRequest & { ok: false }, source: PayloadSource): Problem {
+/** What is told of a request that the contract does not allow. */
+export function refusal(read: ReadRequest & { ok: false }, source: Pick<PayloadSource, "headers">): Problem {
   if (read.kind === "unsupported-media-type") {
     const type = source.headers.get("content-type");
     // "must be application/json, got …" is said of the header that stands beside it in `errors`.
@@ -68,15 +69,13 @@ function refusal(read: ReadRequest & { ok: false }, source: PayloadSource): Prob
  * The headers with the Content-Type that is meant: `curl -d` calls every body a form. Where the contract has no form but
  * JSON, curl's default means JSON. Only for curl itself: a browser's form must not pass for JSON (a way around CORS).
  */
-function meantHeaders({ headers, operation: { contract }, body }: PayloadSource): Headers {
+export function meantHeaders({ headers, operation: { contract }, body }: Pick<PayloadSource, "headers" | "operation" | "body">): HeaderReader {
   if (contract === undefined || body === undefined || !isCurlDefault(headers)) return headers;
   if (contract.takesMediaType("application/x-www-form-urlencoded") || !contract.takesMediaType("application/json")) return headers;
-  const meant = new Headers(headers);
-  meant.set("content-type", "application/json");
-  return meant;
+  return { get: (name) => (name === "content-type" ? "application/json" : headers.get(name)) };
 }
 
-function isCurlDefault(headers: Headers): boolean {
+function isCurlDefault(headers: HeaderReader): boolean {
   return headers.get("content-type") === "application/x-www-form-urlencoded" && headers.get("user-agent")?.startsWith("curl/") === true;
 }
 
@@ -88,9 +87,19 @@ function uncontracted(source: PayloadSource): Payload {
 
 /** Without a contract names come from anywhere: an object without a prototype keeps `__proto__` a name like any other. */
 function textParameters({ pathParameters, query }: PayloadSource): Record<string, string | string[]> {
+  return Object.assign(textQuery(query), decodedParameters(pathParameters));
+}
+
+/** Each name's value, or values where it is there several times. */
+export function textQuery(query: string): Record<string, string | string[]> {
   const parameters: Record<string, string | string[]> = emptyRecord();
   addFields(parameters, new URLSearchParams(query));
-  for (const [name, value] of Object.entries(pathParameters)) parameters[name] = decodeURIComponent(value);
+  return parameters;
+}
+
+export function decodedParameters(raw: Readonly<Record<string, string>>): Record<string, string> {
+  const parameters: Record<string, string> = emptyRecord();
+  for (const [name, value] of Object.entries(raw)) parameters[name] = decodeURIComponent(value);
   return parameters;
 }
 
@@ -131,7 +140,8 @@ function unreadableBody(detail: string, errors: readonly Violation[]): Problem {
   return { kind: "invalid-request", detail, errors };
 }
 
-function jsonProblem(body: Uint8Array): Problem | undefined {
+/** What is wrong with a body that should be JSON. */
+export function jsonProblem(body: Uint8Array): Problem | undefined {
   try {
     JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
     return undefined;
@@ -142,7 +152,7 @@ function jsonProblem(body: Uint8Array): Problem | undefined {
 }
 
 /** A byte order mark is no part of a JSON text (RFC 8259 §8.1). */
-function withoutMark(body: Uint8Array): Uint8Array {
+export function withoutMark(body: Uint8Array): Uint8Array {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
 }
 

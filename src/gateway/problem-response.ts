@@ -1,13 +1,13 @@
 /** Problems as the client gets them, and which problem a failure on the instance is. */
 import type { FailureReason } from "./dispatch.ts";
+import type { FrontExchange } from "./front.ts";
 import { type Problem, problemBody, problemMediaType, problemStatus } from "./problem.ts";
 
-/** @param headers what the response carries besides. */
-export function problemResponse(problem: Problem, headers: Headers, requestId: string): Response {
-  headers.set("content-type", problemMediaType);
-  headers.set("x-urocket-error", problem.kind);
-  for (const [name, value] of Object.entries(problem.headers ?? {})) headers.set(name, value);
-  return new Response(problemBody(problem, requestId), { status: problemStatus[problem.kind], headers });
+/** @param headers what the response carries besides: names in lower case and values. */
+export function respondProblem(front: FrontExchange, problem: Problem, headers: readonly string[], requestId: string): void {
+  const all = ["content-type", problemMediaType, "x-urocket-error", problem.kind, ...headers];
+  for (const [name, value] of Object.entries(problem.headers ?? {})) all.push(name.toLowerCase(), value);
+  front.respond(problemStatus[problem.kind], all, problemBody(problem, requestId));
 }
 
 export function failureProblem(reason: FailureReason, detail: string): Problem {

@@ -15,6 +15,7 @@ export const problemStatus = {
   "body-too-large": 413,
   "argument-too-large": 413,
   "unsupported-media-type": 415,
+  "function-failed": 500,
   "host-failure": 500,
   "not-implemented": 501,
   "bad-reply": 502,

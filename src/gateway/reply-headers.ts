@@ -27,20 +27,26 @@ export function isBodyless(status: number): boolean {
   return status === 204 || status === 205 || status === 304;
 }
 
-export type ReplyHeaders = { readonly ok: true; readonly headers: Headers } | { readonly ok: false; readonly detail: string };
+export type ReplyHeaders = { readonly ok: true; readonly headers: string[] } | { readonly ok: false; readonly detail: string };
 
-/** @param mediaType what a reply without a Content-Type of its own is. */
+/**
+ * @param mediaType what a reply without a Content-Type of its own is.
+ * @returns a list of the caller's own.
+ */
 export function replyHeaders(reply: DispatchReply, mediaType: string, hasBody: boolean): ReplyHeaders {
   if (!Number.isInteger(reply.status) || reply.status < 200 || reply.status > 599) {
-    return { ok: false, detail: `The program replied with status ${String(reply.status).slice(0, 20)}; 200 to 599 can be sent` };
+    return { ok: false, detail: `The reply has status ${String(reply.status).slice(0, 20)}; 200 to 599 can be sent` };
   }
-  const headers = new Headers();
+  const headers: string[] = [];
+  let typed = false;
   for (const [key, text] of reply.headers) {
     if (!name.test(key) || !value.test(text))
-      return { ok: false, detail: `The program replied with a header "${key.slice(0, 60)}" that is not one` };
+      return { ok: false, detail: `The reply has a header "${String(key).slice(0, 60)}" that is not one` };
     const lower = key.toLowerCase();
-    if (!notTheInstances.has(lower) && !lower.startsWith("x-urocket-")) headers.append(lower, text);
+    if (notTheInstances.has(lower) || lower.startsWith("x-urocket-")) continue;
+    typed ||= lower === "content-type";
+    headers.push(lower, text);
   }
-  if (hasBody && !isBodyless(reply.status) && !headers.has("content-type")) headers.set("content-type", mediaType);
+  if (hasBody && !typed && !isBodyless(reply.status)) headers.push("content-type", mediaType);
   return { ok: true, headers };
 }

@@ -1,41 +1,48 @@
 import { expect, test } from "bun:test";
 import { BodyBudget } from "./body-budget.ts";
-import { readRequestBody } from "./request-body.ts";
+import type { FrontExchange } from "./front.ts";
+import { WholeBody } from "./request-body.ts";
 
-const post = (body: Uint8Array<ArrayBuffer> | ReadableStream, headers: Record<string, string> = {}): Request =>
-  new Request("http://localhost/", { method: "POST", body, headers });
-const announced = (bytes: number): Request => post(new Uint8Array(bytes), { "content-length": String(bytes) });
-const kind = async (reading: ReturnType<typeof readRequestBody>): Promise<string> => {
-  const body = await reading;
-  return body.ok ? `${body.reserved} bytes` : (body.problem?.kind ?? "the client left");
-};
+/** Reads a body that announces a length (or none) and comes in these pieces; "…" is all that comes of one that does not end. */
+function read(pieces: readonly number[], budget: BodyBudget, { announced, ends = true }: { announced?: number; ends?: boolean } = {}) {
+  const told: string[] = [];
+  const body = new WholeBody(200_000, budget, {
+    received: (bytes, reserved) => told.push(`${bytes.byteLength} of ${reserved} bytes`),
+    refused: ({ kind }) => told.push(kind),
+  });
+  const front: Partial<FrontExchange> = {
+    contentLength: announced,
+    read(sink) {
+      for (const piece of pieces) sink.chunk(new Uint8Array(piece));
+      if (ends) sink.end();
+    },
+  };
+  body.read(front as FrontExchange);
+  return { told, body };
+}
 
-test.each([1000, 100_000])("a body of %i bytes holds its room until it is given back", async (bytes) => {
+test("a body holds its room until it is given back, in one piece or several", () => {
   const budget = new BodyBudget(150_000);
-  expect(await kind(readRequestBody(announced(bytes), 200_000, budget))).toBe(`${bytes} bytes`);
-  expect(budget.held).toBe(bytes);
-  expect(await kind(readRequestBody(announced(150_001 - bytes), 200_000, budget))).toBe("memory-full");
-  expect(await kind(readRequestBody(announced(150_000 - bytes), 200_000, budget))).toBe(`${150_000 - bytes} bytes`);
+  expect(read([1000], budget).told).toEqual(["1000 of 1000 bytes"]);
+  expect(read([50_000, 50_000], budget).told).toEqual(["100000 of 100000 bytes"]);
+  expect(budget.held).toBe(101_000);
+  expect(read([49_001], budget).told).toEqual(["memory-full"]);
+  expect(budget.held).toBe(101_000);
+  expect(read([], budget).told).toEqual(["0 of 0 bytes"]);
 });
 
-test("a body over the app's limit is refused, announced or not, and holds no room", async () => {
+test("a body over the limit is refused, announced or not, and holds no room", () => {
   const budget = new BodyBudget(1_000_000);
-  expect(await kind(readRequestBody(announced(101), 100, budget))).toBe("body-too-large");
-  expect(await kind(readRequestBody(post(new Blob([new Uint8Array(101)]).stream()), 100, budget))).toBe("body-too-large");
+  expect(read([], budget, { announced: 200_001 }).told).toEqual(["body-too-large"]);
+  expect(read([150_000, 50_001], budget).told).toEqual(["body-too-large"]);
   expect(budget.held).toBe(0);
 });
 
-test("a large body that is announced and does not come takes no room from others", async () => {
+test("what is announced and does not come takes no room; what came of it is given back when nobody waits for it", () => {
   const budget = new BodyBudget(150_000);
-  let fail: (() => void) | undefined;
-  const silent = new ReadableStream({
-    start(controller) {
-      fail = () => controller.error(new Error("gone"));
-    },
-  });
-  const slow = kind(readRequestBody(post(silent, { "content-length": "150000" }), 200_000, budget));
-  expect(await kind(readRequestBody(announced(150_000), 200_000, budget))).toBe("150000 bytes");
-  fail?.();
-  expect(await slow).toBe("the client left");
-  expect(budget.held).toBe(150_000);
+  const slow = read([10], budget, { announced: 150_000, ends: false });
+  expect([slow.told, budget.held]).toEqual([[], 10]);
+  slow.body.abandon();
+  slow.body.end();
+  expect([slow.told, budget.held]).toEqual([[], 0]);
 });

@@ -1,84 +1,87 @@
 /** Reads a request's body whole, within the app's limit and the gateway's budget. */
 import type { BodyBudget } from "./body-budget.ts";
+import type { BodySink, FrontExchange } from "./front.ts";
 import type { Problem } from "./problem.ts";
 
-export type RequestBody =
-  | {
-      readonly ok: true;
-      /** Absent: the request has none. */ readonly bytes?: Uint8Array;
-      /** To be given back to the budget. */ readonly reserved: number;
-    }
-  | { readonly ok: false; readonly problem: Problem }
-  | { readonly ok: false; readonly problem?: undefined };
-
-/** A body up to this is reserved when it is announced, and read at once; a longer one as it comes: announcing alone takes no room. */
-const announcedBytesMax = 64 * 1024;
-
-const none: RequestBody = { ok: true, reserved: 0 };
-
-/** Whether a body was announced (RFC 9112 §6.3). */
-export function announcesBody(headers: Headers): boolean {
-  return headers.has("content-length") || headers.has("transfer-encoding");
+export interface BodyReceiver {
+  /** The whole body. So many bytes are reserved for it in the budget, to be given back. */
+  received(bytes: Uint8Array, reserved: number): void;
+  /** It cannot be had; nothing is reserved any more. */
+  refused(problem: Problem): void;
 }
 
-/** `ok: false` without a problem: the client left before the body was whole. */
-export async function readRequestBody(request: Request, bytesMax: number, budget: BodyBudget): Promise<RequestBody> {
-  const announced = request.headers.get("content-length");
-  if (announced !== null) {
-    const length = Number(announced);
-    if (length > bytesMax) return tooLarge(bytesMax, `announces ${length} bytes`);
-    if (length === 0) return { ok: true, bytes: new Uint8Array(0), reserved: 0 };
-    if (length <= announcedBytesMax) return readAtOnce(request, length, budget);
+const nothing = new Uint8Array(0);
+
+/** Told once, by `received` or `refused`; neither after `abandon`. */
+export class WholeBody implements BodySink {
+  readonly #bytesMax: number;
+  readonly #budget: BodyBudget;
+  readonly #receiver: BodyReceiver;
+  #chunks: Uint8Array[] = [];
+  #length = 0;
+  #over = false;
+
+  constructor(bytesMax: number, budget: BodyBudget, receiver: BodyReceiver) {
+    this.#bytesMax = bytesMax;
+    this.#budget = budget;
+    this.#receiver = receiver;
   }
-  if (request.body === null) return none;
-  return readChunks(request.body, bytesMax, budget);
-}
 
-async function readAtOnce(request: Request, length: number, budget: BodyBudget): Promise<RequestBody> {
-  if (!budget.reserve(length)) return full(budget);
-  try {
-    return { ok: true, bytes: await request.bytes(), reserved: length };
-  } catch {
-    budget.release(length);
-    return { ok: false };
+  read(front: FrontExchange): void {
+    // Announcing alone takes no room: memory is reserved as the body comes.
+    if (front.contentLength !== undefined && front.contentLength > this.#bytesMax) {
+      this.#refuse(bodyTooLarge(this.#bytesMax, `announces ${front.contentLength} bytes`));
+    } else front.read(this);
   }
-}
 
-async function readChunks(body: ReadableStream<Uint8Array>, bytesMax: number, budget: BodyBudget): Promise<RequestBody> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const reader = body.getReader();
-  const refuse = (problem?: Problem): RequestBody => {
-    budget.release(length);
-    // What is still to come is not read; its failure is nobody's concern.
-    reader.cancel().catch(() => {});
-    return problem === undefined ? { ok: false } : { ok: false, problem };
-  };
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done)
-        return {
-          ok: true,
-          bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length),
-          reserved: length,
-        };
-      if (length + value.byteLength > bytesMax) return refuse(tooLarge(bytesMax, "goes on beyond it").problem);
-      if (!budget.reserve(value.byteLength)) return refuse(full(budget).problem);
-      length += value.byteLength;
-      chunks.push(value);
-    }
-  } catch {
-    return refuse();
+  chunk(bytes: Uint8Array): void {
+    if (this.#over) return;
+    if (this.#length + bytes.byteLength > this.#bytesMax) return this.#refuse(bodyTooLarge(this.#bytesMax, "goes on beyond it"));
+    if (!this.#budget.reserve(bytes.byteLength)) return this.#refuse(memoryFull(this.#budget));
+    this.#length += bytes.byteLength;
+    this.#chunks.push(bytes);
+  }
+
+  end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    const [first = nothing] = this.#chunks;
+    this.#receiver.received(this.#chunks.length > 1 ? Buffer.concat(this.#chunks, this.#length) : first, this.#length);
+    this.#chunks = [];
+  }
+
+  failed(): void {
+    this.#refuse(malformedBody);
+  }
+
+  /** Nobody wants it any more. */
+  abandon(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#chunks = [];
+    this.#budget.release(this.#length);
+  }
+
+  #refuse(problem: Problem): void {
+    if (this.#over) return;
+    this.abandon();
+    this.#receiver.refused(problem);
   }
 }
 
-function tooLarge(bytesMax: number, how: string): { readonly ok: false; readonly problem: Problem } {
+/** Chunks that are none (RFC 9112 §7.1). */
+export const malformedBody: Problem = {
+  kind: "bad-request",
+  detail: "The request's body is not framed as HTTP/1.1 says",
+  headers: { Connection: "close" },
+};
+
+export function bodyTooLarge(bytesMax: number, how: string): Problem {
   const detail = `The request's body ${how}; limits.body is ${bytesMax} bytes`;
-  return { ok: false, problem: { kind: "body-too-large", detail, headers: { Connection: "close" } } };
+  return { kind: "body-too-large", detail, headers: { Connection: "close" } };
 }
 
-function full(budget: BodyBudget): { readonly ok: false; readonly problem: Problem } {
+function memoryFull(budget: BodyBudget): Problem {
   const detail = `Bodies of other requests fill the ${budget.bytesMax} bytes that may be held at once`;
-  return { ok: false, problem: { kind: "memory-full", detail, headers: { "Retry-After": "1", Connection: "close" } } };
+  return { kind: "memory-full", detail, headers: { "Retry-After": "1", Connection: "close" } };
 }

@@ -6,30 +6,25 @@
 export interface RequestTarget {
   /** Lower case, without a port; undefined: the request had no Host. */
   readonly host: string | undefined;
-  /** Raw path, starts with "/". Dot segments are resolved already by the HTTP parser. */
+  /** Raw path, starts with "/"; "*" for OPTIONS *. Dot segments are resolved already by the front. */
   readonly path: string;
   /** Raw query without "?"; empty: none. */
   readonly query: string;
 }
 
-/** RFC 3986 §3.2.2 without percent-encoding and userinfo: what a client that means no harm sends. */
-const saneHost = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
-
-/** Reads the target; undefined: the Host header is not one that could be meant. */
-export function readTarget(url: string, hostHeader: string | null): RequestTarget | undefined {
-  if (hostHeader !== null && !saneHost.test(hostHeader)) return undefined;
-  const from = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
-  if (from < 0) return { host: hostName(hostHeader), path: "/", query: "" };
-  const mark = url.indexOf("?", from);
-  const hash = url.indexOf("#", from);
-  const end = hash < 0 ? url.length : hash;
-  return mark < 0 || mark > end
-    ? { host: hostName(hostHeader), path: url.slice(from, end), query: "" }
-    : { host: hostName(hostHeader), path: url.slice(from, mark), query: url.slice(mark + 1, end) };
+/**
+ * @param target in origin-form, as the front has it.
+ * @param host the Host header, well formed.
+ */
+export function readTarget(target: string, host: string | undefined): RequestTarget {
+  const mark = target.indexOf("?");
+  return mark < 0
+    ? { host: hostName(host), path: target, query: "" }
+    : { host: hostName(host), path: target.slice(0, mark), query: target.slice(mark + 1) };
 }
 
-function hostName(header: string | null): string | undefined {
-  if (header === null) return undefined;
+function hostName(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
   const colon = header.indexOf(":", header.lastIndexOf("]") + 1);
   return (colon < 0 ? header : header.slice(0, colon)).toLowerCase();
 }

@@ -108,3 +108,22 @@ describe("a router", () => {
     expect(find(nested, "GET", `/${"y/".repeat(5000)}x`)).toBe("nothing");
   });
 });
+
+describe("what answers everything below its path", () => {
+  const below = (method: string, path: string): RouteEntry<string> => ({ hosts: [], method, path, operation: `${method} ${path}…`, below: true });
+  const router = new Router([...routes("GET /pets", "GET /v1/pets/{id}"), below("GET", "/v1"), below("POST", "/v1")]);
+
+  test("gets what nothing else serves, and nothing outside", () => {
+    for (const path of ["/v1", "/v1/", "/v1/a/b%20c", "/v1/pets"]) expect(find(router, "GET", path)).toBe("GET /v1…");
+    expect(find(router, "GET", "/v1/pets/7")).toBe("GET /v1/pets/{id} | 7");
+    expect(find(router, "POST", "/v1/pets/7")).toBe("POST /v1…");
+    expect([find(router, "GET", "/v2"), find(router, "GET", "/v11")]).toEqual(["nothing", "nothing"]);
+    expect(find(router, "PUT", "/v1/x")).toBe("allow GET HEAD POST OPTIONS");
+  });
+
+  test("may be the root", () => {
+    const whole = new Router([...routes("GET /pets"), below("GET", "/")]);
+    expect(["/", "/x", "/pets/1"].map((path) => find(whole, "GET", path))).toEqual(["GET /…", "GET /…", "GET /…"]);
+    expect(find(whole, "GET", "/pets")).toBe("GET /pets");
+  });
+});

@@ -12,6 +12,8 @@ export interface RouteEntry<Operation> {
   /** Upper case. */
   readonly method: string;
   readonly operation: Operation;
+  /** Whether it answers what lies below the path too, where nothing else does. */
+  readonly below?: boolean;
 }
 
 export type RouteMatch<Operation> =
@@ -34,6 +36,8 @@ interface Node<Operation> {
     readonly node: Node<Operation>;
   }[];
   readonly verbs: Map<string, Operation>;
+  /** Of this path and everything below it that nothing else serves. */
+  readonly below: Map<string, Operation>;
 }
 
 /** Two entries would answer the same requests. */
@@ -78,15 +82,18 @@ export class Router<Operation> {
 }
 
 function newNode<Operation>(): Node<Operation> {
-  return { concrete: new Map(), templated: [], verbs: new Map() };
+  return { concrete: new Map(), templated: [], verbs: new Map(), below: new Map() };
 }
 
 function add<Operation>(root: Node<Operation>, entry: RouteEntry<Operation>): void {
   let node = root;
-  for (const segment of entry.path.slice(1).split("/")) node = child(node, segment);
-  const held = node.verbs.get(entry.method);
+  // Everything below "/" is the root's own: its first segment is a child already.
+  const segments = entry.below === true && entry.path === "/" ? [] : entry.path.slice(1).split("/");
+  for (const segment of segments) node = child(node, segment);
+  const verbs = entry.below === true ? node.below : node.verbs;
+  const held = verbs.get(entry.method);
   if (held !== undefined) throw new RouteConflict(entry, held);
-  node.verbs.set(entry.method, entry.operation);
+  verbs.set(entry.method, entry.operation);
 }
 
 function child<Operation>(node: Node<Operation>, segment: string): Node<Operation> {
@@ -138,8 +145,19 @@ function walk<Operation>(
   values: string[],
   allow: Set<string>,
 ): Operation | undefined {
+  return walkOn(node, segments, at, method, values, allow) ?? verb(node.below, method, allow);
+}
+
+function walkOn<Operation>(
+  node: Node<Operation>,
+  segments: readonly string[],
+  at: number,
+  method: string,
+  values: string[],
+  allow: Set<string>,
+): Operation | undefined {
   const segment = segments[at];
-  if (segment === undefined) return verb(node, method, allow);
+  if (segment === undefined) return verb(node.verbs, method, allow);
   const concrete = node.concrete.get(decode(segment) ?? segment);
   if (concrete !== undefined) {
     const found = walk(concrete, segments, at + 1, method, values, allow);
@@ -162,10 +180,10 @@ function walk<Operation>(
   return undefined;
 }
 
-function verb<Operation>(node: Node<Operation>, method: string, allow: Set<string>): Operation | undefined {
-  const found = node.verbs.get(method) ?? (method === "HEAD" ? node.verbs.get("GET") : undefined);
+function verb<Operation>(verbs: ReadonlyMap<string, Operation>, method: string, allow: Set<string>): Operation | undefined {
+  const found = verbs.get(method) ?? (method === "HEAD" ? verbs.get("GET") : undefined);
   if (found !== undefined) return found;
-  for (const name of node.verbs.keys()) {
+  for (const name of verbs.keys()) {
     allow.add(name);
     if (name === "GET") allow.add("HEAD");
   }

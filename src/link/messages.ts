@@ -129,17 +129,17 @@ export interface CallHead {
   /** All end-to-end headers: name in lower case, value, name, value, … in the order of the request. */
   readonly headers: readonly string[];
   /** Typed by the contract, or text without one. Absent: nothing of the kind. */
-  readonly params?: Readonly<Record<string, unknown>>;
-  readonly queryValues?: Readonly<Record<string, unknown>>;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+  readonly queryValues?: Readonly<Record<string, unknown>> | undefined;
   /** Declared headers as the contract types them; names in lower case. */
-  readonly headerValues?: Readonly<Record<string, unknown>>;
+  readonly headerValues?: Readonly<Record<string, unknown>> | undefined;
   /** "json": the body is whole, and JSON (whatever form it came in); "bytes": as it came. Absent: there is none. */
-  readonly body?: "json" | "bytes";
+  readonly body?: "json" | "bytes" | undefined;
   /** Unix time in ms. */
   readonly deadline: number;
-  readonly client?: string;
-  readonly traceparent?: string;
-  readonly tracestate?: string;
+  readonly client?: string | undefined;
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
 }
 
 /**

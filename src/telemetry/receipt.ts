@@ -7,35 +7,35 @@ export interface Receipt {
   readonly requestId: string;
   /** REQUEST_ID: what the program answered by. The same, unless the client brought its own. */
   readonly exchangeId: string;
-  readonly app?: string;
+  readonly app?: string | undefined;
   /** "GET /pets/{petId}"; absent when nothing matched. */
-  readonly operation?: string;
-  readonly operationId?: string;
-  readonly instance?: string;
+  readonly operation?: string | undefined;
+  readonly operationId?: string | undefined;
+  readonly instance?: string | undefined;
   readonly method: string;
   /** Path without the query. */
   readonly path: string;
-  readonly client?: string;
+  readonly client?: string | undefined;
   /** What the client got; 499 when it left first. */
   readonly status: number;
   /** The kind of problem that urocket answered, as in X-Urocket-Error. */
-  readonly error?: string;
+  readonly error?: string | undefined;
   /** What exactly happened, for the log. */
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** Milliseconds from the request's arrival to the end of the response. */
   readonly totalMs: number;
   /** Waiting for a place. */
-  readonly queueMs?: number;
-  readonly program?: ProgramReceipt;
+  readonly queueMs?: number | undefined;
+  readonly program?: ProgramReceipt | undefined;
   /** Of a function: from its call to its reply's head, in ms. */
-  readonly functionMs?: number;
+  readonly functionMs?: number | undefined;
   /** Of a function: what it noted on its span. */
   readonly span?: {
     readonly attributes?: Readonly<Record<string, string | number | boolean>>;
     readonly events?: readonly { readonly name: string; readonly atMs: number }[];
-  };
+  } | undefined;
 }
 
 export interface ProgramReceipt {

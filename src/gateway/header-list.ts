@@ -1,0 +1,26 @@
+/** Reads a flat list of headers as the contract wants to. */
+import type { HeaderReader } from "../contract/contract.ts";
+import type { HeaderList } from "./front.ts";
+
+/** All values of a header, joined by ", " (RFC 9110 §5.3); null: there is none. @param name in lower case. */
+export function headerOf(headers: HeaderList, name: string): string | null {
+  let found: string | null = null;
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at] === name) found = found === null ? (headers[at + 1] ?? "") : `${found}, ${headers[at + 1]}`;
+  }
+  return found;
+}
+
+export function headerReader(headers: HeaderList): HeaderReader {
+  return { get: (name) => headerOf(headers, name) };
+}
+
+/** With one header replaced or added; `name` in lower case. */
+export function withHeader(headers: HeaderList, name: string, value: string): HeaderList {
+  const changed: string[] = [];
+  for (let at = 0; at < headers.length; at += 2) {
+    if (headers[at] !== name) changed.push(headers[at] ?? "", headers[at + 1] ?? "");
+  }
+  changed.push(name, value);
+  return changed;
+}
