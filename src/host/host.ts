@@ -19,9 +19,25 @@ export interface HostSettings {
   readonly watch: boolean;
   /** How long open exchanges may go on after a stop is asked for, in ms. Default 30 s. */
   readonly graceMs: number;
+  /** "dev": types are checked beside serving, and told as warnings; sources of functions are watched too. */
+  readonly mode: "serve" | "dev";
+  /** Runner processes started ahead. */
+  readonly spares: number;
+  /** Where secrets are read from, absolute; absent: there are none. */
+  readonly secretsFolder?: string;
+  /** Whether `docs-pages.ts` is served under /_docs. */
+  readonly docs: boolean;
   readonly log: Log;
+  /** Told of type errors in what is served already ("dev" only), and of their end by an empty list. */
+  readonly onTypes?: (app: CheckedTypes) => void;
   /** Told of each app's reload, whoever asked for it. */
   readonly onReload?: (app: ReloadedApp) => void;
+}
+
+export interface CheckedTypes {
+  readonly name: string;
+  readonly folder: string;
+  readonly problems: readonly Diagnostic[];
 }
 
 export interface RunningHost {
@@ -46,7 +62,12 @@ export interface ServedApp {
     readonly path: string;
     readonly validated: boolean;
     readonly handled: boolean;
+    /** Absent: nothing does. */
+    readonly handler?: "program" | "function";
+    readonly operationId?: string;
   }[];
+  /** Lines over TCP or a unix socket; `url` is "tcp://127.0.0.1:1234" or "unix:/run/fib.sock". */
+  readonly listeners: readonly { readonly name: string; readonly url: string }[];
   /** Limits of the service file that this machine does not let us hold, as sentences. */
   readonly limitsNotHeld: readonly string[];
 }
@@ -60,6 +81,8 @@ export interface ReloadedApp {
   readonly folder: string;
   readonly outcome: "reloaded" | "unchanged" | "kept-old";
   readonly problems: readonly Diagnostic[];
+  /** Of "reloaded": from the change that was seen, or the request to reload, until the new version served, in ms. */
+  readonly tookMs?: number;
 }
 
 /** Why a host did not start. Nothing is left running. */
