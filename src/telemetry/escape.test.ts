@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { escapeForTerminal, toJsonLine } from "./escape.ts";
+import { escapeForTerminal, jsonNumber, jsonText, toJsonLine } from "./escape.ts";
 
 /** Everything that could end a line, steer a terminal or reorder what it shows. */
 const dangerous = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
@@ -21,6 +21,8 @@ test("no text whatsoever gets a dangerous character into a line", () => {
     fc.property(anyText, anyText, (key, value) => {
       expect(escapeForTerminal(value)).not.toMatch(dangerous);
       expect(toJsonLine({ [key]: value })).not.toMatch(dangerous);
+      expect(jsonText(value)).not.toMatch(dangerous);
+      expect(jsonText(value)).toBe(toJsonLine([value]).slice(1, -1));
     }),
   );
 });
@@ -31,4 +33,11 @@ test("a line of JSON reads back as the value it was made of", () => {
       expect(JSON.parse(toJsonLine(value))).toEqual(JSON.parse(JSON.stringify(value)));
     }),
   );
+});
+
+test("a number of thousandths is the number that JSON would have", () => {
+  for (const count of [0, 1, 10, 100, 999, 1000, 1001, 12_346, 2 ** 31 - 1, 2 ** 31, 1e15, -1, -1500]) {
+    expect(jsonNumber(count)).toBe(JSON.stringify(count / 1000));
+  }
+  fc.assert(fc.property(fc.nat(), (count) => expect(jsonNumber(count)).toBe(JSON.stringify(count / 1000))));
 });

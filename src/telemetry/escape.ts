@@ -31,3 +31,28 @@ export function toJsonLine(value: object): string {
   const line = JSON.stringify(value);
   return unsafeInJson.test(line) ? line.replace(everyUnsafeInJson, escapeOf) : line;
 }
+
+const needsEscapeInJson = new RegExp(`["\\\\\\u0000-\\u001f${unsafeAfterC0}\\ud800-\\udfff]`);
+
+/** A text as a JSON string in which unsafe characters are escapes. Most hold nothing that needs one and are only put in quotes. */
+export function jsonText(text: string): string {
+  return needsEscapeInJson.test(text) ? stringToJson(text) : `"${text}"`;
+}
+
+function stringToJson(text: string): string {
+  const json = JSON.stringify(text);
+  return unsafeInJson.test(json) ? json.replace(everyUnsafeInJson, escapeOf) : json;
+}
+
+/** ".001" and its like, without zeros at the end: making text of a fraction is what costs most in a line. */
+const thousandths = Array.from({ length: 1000 }, (_, count) =>
+  count === 0 ? "" : `.${String(count).padStart(3, "0").replace(/0+$/, "")}`,
+);
+
+/** A number of thousandths as a JSON number of wholes: 12346 → "12.346". */
+export function jsonNumber(count: number): string {
+  // Beyond these the parts are no small integers; a clock that was set back makes negative ones.
+  if (!(count >= 0 && count < 2 ** 31)) return JSON.stringify(count / 1000);
+  const whole = (count / 1000) | 0;
+  return `${whole}${thousandths[count - whole * 1000]}`;
+}

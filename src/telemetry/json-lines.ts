@@ -1,36 +1,71 @@
-/** One JSON object a line for each event; docs/logs.md describes the fields. An absent value is an absent field. */
-import { toJsonLine } from "./escape.ts";
-import type { HostEvent, OutputLine, ProgramReceipt, Receipt } from "./receipt.ts";
+/**
+ * One JSON object a line for each event; docs/logs.md describes the fields. An absent value is an absent field.
+ *
+ * An exchange's line is made for every request, so it is put together as text from few pieces, and what most lines of an
+ * operation have in common is made once.
+ */
+import { jsonNumber, jsonText, toJsonLine } from "./escape.ts";
+import type { ConnectionReceipt, HostEvent, OutputLine, ProgramReceipt, Receipt } from "./receipt.ts";
 
 /** `time` is an ISO 8601 date in UTC. The line has no line end, here and below. */
-export function exchangeToJson(receipt: Receipt, time: string): string {
-  const { requestId, exchangeId, status, program } = receipt;
-  const fields = {
-    time,
-    level: levelOf(status),
-    type: "exchange",
-    requestId,
-    exchangeId: exchangeId === requestId ? undefined : exchangeId,
-    app: receipt.app,
-    operation: receipt.operation,
-    operationId: receipt.operationId,
-    instance: receipt.instance,
-    method: receipt.method,
-    path: receipt.path,
-    client: receipt.client,
-    status,
-    error: receipt.error,
-    detail: receipt.detail,
-    bytesIn: receipt.bytesIn,
-    bytesOut: receipt.bytesOut,
-    totalMs: toMs(receipt.totalMs),
-    queueMs: toMs(receipt.queueMs),
-  };
-  return toJsonLine(program === undefined ? fields : { ...fields, ...programFields(program) });
+export type ExchangeToJson = (receipt: Receipt, time: string) => string;
+
+/** What the lines of one operation on one instance have in common. */
+interface Common {
+  readonly app: string | undefined;
+  readonly operationId: string | undefined;
+  readonly instance: string | undefined;
+  readonly method: string;
+  readonly text: string;
 }
 
-function programFields(program: ProgramReceipt): object {
-  return {
+/** Operations whose common part is kept; those beyond are served all the same. */
+const keptMax = 4096;
+
+export function exchangesToJson(): ExchangeToJson {
+  const kept = new Map<string, Common>();
+  const common = (receipt: Receipt): string => {
+    const { app, operation, operationId, instance, method } = receipt;
+    if (operation === undefined) return commonText(receipt);
+    const found = kept.get(operation);
+    if (found !== undefined && isOf(found, receipt)) return found.text;
+    const text = commonText(receipt);
+    if (kept.size < keptMax || found !== undefined) kept.set(operation, { app, operationId, instance, method, text });
+    return text;
+  };
+  return (receipt, time) => {
+    const { requestId, exchangeId, path, client, status, bytesIn, bytesOut, totalMs } = receipt;
+    const own = exchangeId === requestId ? "" : `,"exchangeId":${jsonText(exchangeId)}`;
+    const from = client === undefined ? "" : `,"client":${jsonText(client)}`;
+    return `{"time":"${time}","level":"${levelOf(status)}","type":"exchange","requestId":${jsonText(requestId)}${own}${common(receipt)}${jsonText(path)}${from},"status":${status}${why(receipt)},"bytesIn":${bytesIn},"bytesOut":${bytesOut},"totalMs":${jsonMs(totalMs)}${steps(receipt)}}`;
+  };
+}
+
+function isOf(common: Common, { app, operationId, instance, method }: Receipt): boolean {
+  return common.instance === instance && common.method === method && common.app === app && common.operationId === operationId;
+}
+
+/** `,"app":…,"operation":…,"operationId":…,"instance":…,"method":…,"path":` */
+function commonText({ app, operation, operationId, instance, method }: Receipt): string {
+  const fields = toJsonLine({ app, operation, operationId, instance, method });
+  return `,${fields.slice(1, -1)},"path":`;
+}
+
+function why({ error, detail }: Receipt): string {
+  if (error === undefined && detail === undefined) return "";
+  return `${error === undefined ? "" : `,"error":${jsonText(error)}`}${detail === undefined ? "" : `,"detail":${jsonText(detail)}`}`;
+}
+
+function steps({ queueMs, functionMs, program, span }: Receipt): string {
+  const queue = queueMs === undefined ? "" : `,"queueMs":${jsonMs(queueMs)}`;
+  const called = functionMs === undefined ? "" : `,"functionMs":${jsonMs(functionMs)}`;
+  if (program === undefined && span === undefined) return queue + called;
+  return queue + called + (program === undefined ? "" : programFields(program)) + (span === undefined ? "" : `,"span":${toJsonLine(span)}`);
+}
+
+/** A program costs a thousand times what this does. */
+function programFields(program: ProgramReceipt): string {
+  const fields = toJsonLine({
     waitMs: toMs(program.waitMs),
     spawnMs: toMs(program.spawnMs),
     runMs: toMs(program.runMs),
@@ -44,14 +79,15 @@ function programFields(program: ProgramReceipt): object {
     signal: program.signal,
     endedBy: program.endedBy,
     outputBytesDropped: program.outputBytesDropped || undefined,
-  };
+  });
+  return `,${fields.slice(1, -1)}`;
 }
 
 export function outputToJson(output: OutputLine, time: string): string {
-  const { requestId, exchangeId, app, operation, stream, text, cut } = output;
+  const { requestId, exchangeId, app, operation, stream, level, fields, text, cut } = output;
   return toJsonLine({
     time,
-    level: "info",
+    level: level ?? "info",
     type: "output",
     requestId,
     exchangeId: exchangeId === requestId ? undefined : exchangeId,
@@ -59,7 +95,27 @@ export function outputToJson(output: OutputLine, time: string): string {
     operation,
     stream,
     text,
+    fields,
     cut: cut || undefined,
+  });
+}
+
+export function connectionToJson(connection: ConnectionReceipt, time: string): string {
+  const { connectionId, app, listener, instance, client, lines, bytesIn, bytesOut, totalMs, detail } = connection;
+  return toJsonLine({
+    time,
+    level: connectionLevel(connection),
+    type: "connection",
+    connectionId,
+    app,
+    listener,
+    instance,
+    client,
+    lines,
+    bytesIn,
+    bytesOut,
+    totalMs: toMs(totalMs),
+    detail,
   });
 }
 
@@ -75,7 +131,17 @@ export function levelOf(status: number): "info" | "warn" | "error" {
   return status >= 500 ? "error" : "info";
 }
 
+/** A connection has a `detail` only where it was ended for a reason of ours. */
+export function connectionLevel({ detail }: ConnectionReceipt): "info" | "warn" {
+  return detail === undefined ? "info" : "warn";
+}
+
 /** Microseconds are the finest that is told. */
-function toMs(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.round(ms * 1000) / 1000;
+function toMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
+/** The same as text, rounded alike. */
+function jsonMs(ms: number): string {
+  return jsonNumber(Math.round(ms * 1000));
 }

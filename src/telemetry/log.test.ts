@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LogOptions, openLog } from "./log.ts";
-import type { Log, OutputLine, ProgramReceipt, Receipt } from "./receipt.ts";
+import type { ConnectionReceipt, Log, OutputLine, ProgramReceipt, Receipt } from "./receipt.ts";
 
 const at = new Date(2026, 10, 21, 12, 3, 4, 123);
 
@@ -45,6 +45,19 @@ const output: OutputLine = {
   text: "hello",
   cut: false,
 };
+
+const connection: ConnectionReceipt = {
+  connectionId: "5190f0c8-1c2d-7000-8000-000000000001",
+  app: "fibber",
+  listener: "tcp:1234",
+  client: "127.0.0.1",
+  lines: 12,
+  bytesIn: 34,
+  bytesOut: 56,
+  totalMs: 1200.00049,
+};
+
+const logged: OutputLine = { ...output, stream: "log", level: "info", text: "adding", fields: { name: "Rex", tags: ["a"] } };
 
 /** What a log of these options holds after `events`. */
 async function written(options: Partial<LogOptions>, events: (log: Log) => void): Promise<string> {
@@ -98,6 +111,60 @@ test("an exchange is one JSON line with its receipt", async () => {
       exitCode: 0,
       endedBy: "itself",
     },
+  ]);
+});
+
+test("a function's exchange tells its time, and what it noted on its span", async () => {
+  const span = { attributes: { rows: 3 }, events: [{ name: "read", atMs: 1.5 }] };
+  const [line] = await writtenJson((log) => log.exchange({ ...receipt, operationId: "listPets", functionMs: 0.4204, span }));
+  expect(line).toMatchObject({ operationId: "listPets", functionMs: 0.42, span });
+});
+
+test("lines of one operation differ in what differs, whichever instance served it", async () => {
+  const receipts: Receipt[] = [
+    { ...receipt, instance: "one" },
+    { ...receipt, instance: "two", operationId: "listPets" },
+    { ...receipt, method: "HEAD", app: "others" },
+    { ...receipt, instance: "one" },
+    { ...receipt, app: undefined, operation: undefined, client: "::1" },
+  ];
+  const lines = await writtenJson((log) => receipts.forEach((one) => log.exchange(one)));
+  const fields = lines.map(({ app, operation, operationId, instance, method, client }) => [
+    app,
+    operation,
+    operationId,
+    instance,
+    method,
+    client,
+  ]);
+  expect(fields).toEqual([
+    ["pets", "GET /pets", undefined, "one", "GET", undefined],
+    ["pets", "GET /pets", "listPets", "two", "GET", undefined],
+    ["others", "GET /pets", undefined, undefined, "HEAD", undefined],
+    ["pets", "GET /pets", undefined, "one", "GET", undefined],
+    [undefined, undefined, undefined, undefined, "GET", "::1"],
+  ]);
+});
+
+test("what a function logs has its level and fields; outside of a request it has no request's id", async () => {
+  const outside: OutputLine = { app: "pets", stream: "log", level: "error", text: "at start", cut: false };
+  const lines = await writtenJson((log) => [logged, outside].forEach((line) => log.output(line)));
+  expect(lines).toMatchObject([
+    { type: "output", stream: "log", level: "info", text: "adding", fields: { name: "Rex", tags: ["a"] }, requestId: receipt.requestId },
+    { type: "output", stream: "log", level: "error", text: "at start", app: "pets" },
+  ]);
+  expect(Object.keys(lines[1] ?? {})).toEqual(["time", "level", "type", "app", "stream", "text"]);
+});
+
+test("a connection is one line when it is over, a warning where it was ended by us", async () => {
+  const lines = await writtenJson((log) => {
+    log.connection(connection);
+    log.connection({ ...connection, detail: "silent for 300 s" });
+  });
+  const common = { time: at.toISOString(), type: "connection", ...connection, totalMs: 1200 };
+  expect(lines).toEqual([
+    { ...common, level: "info" },
+    { ...common, level: "warn", detail: "silent for 300 s" },
   ]);
 });
 
@@ -206,10 +273,81 @@ test("for people output and host events are lines too, and steer no terminal", a
   );
 });
 
+test("for people a function's line has its level, fields and stack, a connection its figures", async () => {
+  const text = await written({ format: "pretty" }, (log) => {
+    log.output(logged);
+    log.output({ app: "pets", stream: "log", level: "error", text: "Error: x\n    at y", cut: false });
+    log.connection({ ...connection, detail: "silent for 300 s" });
+    log.exchange({ ...receipt, operationId: "listPets", functionMs: 0.42 });
+  });
+  expect(text).toBe(
+    [
+      '12:03:04.123 0190f0c8 GET /pets info | adding (name: Rex, tags: ["a"])',
+      "12:03:04.123 pets error | Error: x",
+      "12:03:04.123 pets error |     at y",
+      "12:03:04.123 tcp:1234                 12 lines  1200.0 ms 34 bytes in, 56 out 5190f0c8 silent for 300 s",
+      "12:03:04.123 GET    /pets             200    12.3 ms listPets (function 0.4) 0190f0c8",
+      "",
+    ].join("\n"),
+  );
+});
+
+const other: OutputLine = { ...output, requestId: "other", exchangeId: "9999", text: "of another request" };
+
+test("gathered, a request's output is below its line, annotated, and the others' is not", async () => {
+  const annotate = (line: OutputLine): OutputLine => (line.stream === "log" ? { ...line, text: `${line.text}\n> source` } : line);
+  const text = await written({ format: "pretty", gather: true, annotate }, (log) => {
+    log.output(output);
+    log.output(other);
+    log.output(logged);
+    log.exchange(receipt);
+  });
+  expect(text).toBe(
+    [
+      "12:03:04.123 GET    /pets             200    12.3 ms 0190f0c8",
+      "               stderr hello",
+      '               info   adding (name: Rex, tags: ["a"])',
+      "                      > source",
+      "12:03:04.123 other GET /pets stderr | of another request",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("gathered or not, what belongs to no request is shown at once", async () => {
+  const listeners: OutputLine = { ...logged, operation: "tcp:1234" };
+  const outside: OutputLine = { app: "pets", stream: "log", level: "error", text: "at start", cut: false };
+  const text = await written({ format: "pretty", gather: true }, (log) => {
+    log.output(output);
+    log.output(listeners);
+    log.output(outside);
+    log.exchange(receipt);
+  });
+  expect(text.split("\n").map((line) => line.slice(13, 40).trim())).toEqual([
+    "0190f0c8 tcp:1234 info | ad",
+    "pets error | at start",
+    "GET    /pets             20",
+    "stderr hello",
+    "",
+  ]);
+});
+
+test("a request that writes much is shown as it writes", async () => {
+  const text = await written({ format: "pretty", gather: true }, (log) => {
+    for (let count = 0; count < 501; count += 1) log.output(output);
+    log.exchange(receipt);
+  });
+  const lines = text.trimEnd().split("\n");
+  expect(lines).toHaveLength(502);
+  expect(lines.at(-1)).toContain("GET    /pets");
+});
+
 test("colours are there when wanted, and the text below them is the same", async () => {
   const events = (log: Log): void => {
     log.exchange({ ...receipt, program });
     log.output(output);
+    log.output(logged);
+    log.connection(connection);
     log.host({ level: "error", event: "instance", message: "gone" });
   };
   const coloured = await written({ format: "pretty", colours: true }, events);

@@ -1,8 +1,15 @@
 /** The log of a host: its events as lines, JSON for machines or pretty for people, on one file descriptor. */
-import { exchangeToJson, hostEventToJson, outputToJson } from "./json-lines.ts";
+import { GatheredOutput } from "./gathered-output.ts";
+import { connectionToJson, exchangesToJson, hostEventToJson, outputToJson } from "./json-lines.ts";
 import { LineWriter } from "./line-writer.ts";
-import { formatPrettyExchange, formatPrettyHostEvent, formatPrettyOutput } from "./pretty-lines.ts";
-import type { HostEvent, Log, OutputLine, Receipt } from "./receipt.ts";
+import {
+  formatPrettyConnection,
+  formatPrettyExchange,
+  formatPrettyHostEvent,
+  formatPrettyOutput,
+  formatPrettyOutputBelow,
+} from "./pretty-lines.ts";
+import type { ConnectionReceipt, HostEvent, Log, OutputLine, Receipt } from "./receipt.ts";
 import { clockTimes, isoTimes } from "./timestamp.ts";
 
 export type LogFormat = "json" | "pretty";
@@ -13,6 +20,10 @@ export interface LogOptions {
   readonly format: LogFormat;
   /** Only for `pretty`. */
   readonly colours: boolean;
+  /** Only for `pretty`: whether a request's output is shown below the request's line, once that is there. Default false. */
+  readonly gather?: boolean;
+  /** Told of each line of output before it is shown; what it gives is shown in its place. Default: the line itself. */
+  readonly annotate?: (line: OutputLine) => OutputLine;
   /** How long a line may wait before it is written. Default 200 ms for `json`, 20 ms for `pretty`. */
   readonly flushMs?: number;
   /** Bytes that may wait for a slow reader; lines beyond are dropped and counted. Default 4 MiB. */
@@ -30,6 +41,7 @@ export interface OpenLog extends Log, AsyncDisposable {
 interface Formatter {
   exchange(receipt: Receipt): string;
   output(line: OutputLine): string;
+  connection(receipt: ConnectionReceipt): string;
   host(event: HostEvent): string;
 }
 
@@ -42,13 +54,36 @@ export function openLog(options: LogOptions): OpenLog {
     ...(waitingBytesMax === undefined ? {} : { waitingBytesMax }),
     describeDropped: (count) => formatter.host(droppedEvent(count)),
   });
+  return options.gather === true && format === "pretty" ? gatheringLog(options, formatter, writer) : plainLog(formatter, writer);
+}
+
+function plainLog(formatter: Formatter, writer: LineWriter): OpenLog {
   return {
     exchange: (receipt) => writer.append(formatter.exchange(receipt)),
     // A program that prints without end must not cost the lines of exchanges.
     output: (line) => writer.append(formatter.output(line), "low"),
+    connection: (receipt) => writer.append(formatter.connection(receipt)),
     host: (event) => writer.append(formatter.host(event)),
     close: (limitMs) => writer.close(limitMs),
     [Symbol.asyncDispose]: () => writer.close(),
+  };
+}
+
+function gatheringLog({ colours, annotate = (line) => line }: LogOptions, formatter: Formatter, writer: LineWriter): OpenLog {
+  const gathered = new GatheredOutput((line) => writer.append(formatter.output(annotate(line)), "low"));
+  const close = (limitMs?: number): Promise<void> => {
+    gathered.close();
+    return writer.close(limitMs);
+  };
+  return {
+    ...plainLog(formatter, writer),
+    exchange: (receipt) => {
+      writer.append(formatter.exchange(receipt));
+      for (const line of gathered.take(receipt.exchangeId)) writer.append(formatPrettyOutputBelow(annotate(line), colours), "low");
+    },
+    output: (line) => gathered.add(line),
+    close,
+    [Symbol.asyncDispose]: () => close(),
   };
 }
 
@@ -59,9 +94,11 @@ function droppedEvent(count: number): HostEvent {
 
 function jsonFormatter(now: () => number): Formatter {
   const time = isoTimes();
+  const exchangeToJson = exchangesToJson();
   return {
     exchange: (receipt) => exchangeToJson(receipt, time(now())),
     output: (line) => outputToJson(line, time(now())),
+    connection: (receipt) => connectionToJson(receipt, time(now())),
     host: (event) => hostEventToJson(event, time(now())),
   };
 }
@@ -71,6 +108,7 @@ function prettyFormatter(now: () => number, colours: boolean): Formatter {
   return {
     exchange: (receipt) => formatPrettyExchange(receipt, time(now()), colours),
     output: (line) => formatPrettyOutput(line, time(now()), colours),
+    connection: (receipt) => formatPrettyConnection(receipt, time(now()), colours),
     host: (event) => formatPrettyHostEvent(event, time(now()), colours),
   };
 }

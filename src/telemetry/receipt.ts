@@ -32,10 +32,12 @@ export interface Receipt {
   /** Of a function: from its call to its reply's head, in ms. */
   readonly functionMs?: number | undefined;
   /** Of a function: what it noted on its span. */
-  readonly span?: {
-    readonly attributes?: Readonly<Record<string, string | number | boolean>>;
-    readonly events?: readonly { readonly name: string; readonly atMs: number }[];
-  } | undefined;
+  readonly span?:
+    | {
+        readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+        readonly events?: readonly { readonly name: string; readonly atMs: number }[];
+      }
+    | undefined;
 }
 
 export interface ProgramReceipt {

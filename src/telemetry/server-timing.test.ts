@@ -8,6 +8,10 @@ test("known steps are told in their order, in ms, to the microsecond", () => {
   );
 });
 
+test("a function's call is a step", () => {
+  expect(serverTiming({ queueMs: 0, functionMs: 0.42, totalMs: 0.6 })).toBe("queue;dur=0, function;dur=0.42, total;dur=0.6");
+});
+
 test("what is not known when the header is sent is left out", () => {
   expect(serverTiming({ queueMs: 0.5, program: { runMs: 3 } })).toBe("queue;dur=0.5, run;dur=3");
   expect(serverTiming({})).toBe("");

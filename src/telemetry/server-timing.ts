@@ -7,6 +7,7 @@
 export interface KnownTimes {
   readonly queueMs?: number | undefined;
   readonly totalMs?: number | undefined;
+  readonly functionMs?: number | undefined;
   readonly program?:
     | {
         readonly waitMs?: number | undefined;
@@ -18,13 +19,14 @@ export interface KnownTimes {
 }
 
 /** `queue;dur=0.12, wait;dur=0, spawn;dur=1.1, run;dur=9.8`; empty when nothing is known. Microseconds are the finest that is told. */
-export function serverTiming({ queueMs, totalMs, program }: KnownTimes): string {
+export function serverTiming({ queueMs, totalMs, functionMs, program }: KnownTimes): string {
   const steps = [
     ["queue", queueMs],
     ["wait", program?.waitMs],
     ["spawn", program?.spawnMs],
     ["run", program?.runMs],
     ["reply", program?.replyMs],
+    ["function", functionMs],
     ["total", totalMs],
   ] as const;
   const metrics: string[] = [];
