@@ -1,19 +1,50 @@
 import { describe, expect, test } from "bun:test";
-import { type Environment, readServeSettings, type ServeFlags, type ServeSettings } from "./settings.ts";
+import { type Environment, readServeSettings, type ServeFlags, type ServeMode, type ServeSettings } from "./settings.ts";
 
-function read(flags: ServeFlags, environment: Environment = {}): ServeSettings {
-  const outcome = readServeSettings(flags, environment);
+const machine = { memoryBytes: 4 * 2 ** 30 };
+
+function read(flags: ServeFlags, environment: Environment = {}, mode: ServeMode = "serve"): ServeSettings {
+  const outcome = readServeSettings(mode, flags, environment, machine);
   if (!outcome.ok) throw new Error(outcome.problems.map(({ message }) => message).join("; "));
   return outcome.settings;
 }
 
 function problems(flags: ServeFlags, environment: Environment = {}): string[] {
-  const outcome = readServeSettings(flags, environment);
+  const outcome = readServeSettings("serve", flags, environment, machine);
   return outcome.ok ? [] : outcome.problems.map(({ message }) => message);
 }
 
 test("without flags and variables the defaults hold", () => {
-  expect(read({})).toEqual({ port: 8080, address: "127.0.0.1", timing: false, watch: false, graceMs: 30_000, log: "auto" });
+  const common = { port: 8080, address: "127.0.0.1", timing: false, graceMs: 30_000, spares: 1 };
+  expect(read({})).toEqual({ ...common, watch: false, log: "auto", docs: false });
+  expect(read({}, {}, "dev")).toEqual({ ...common, watch: true, log: "pretty", docs: true });
+});
+
+test("dev watches whatever is said elsewhere; its other defaults give way", () => {
+  const environment = { UROCKET_WATCH: "0", UROCKET_LOG: "json" };
+  expect(read({ docs: false }, environment, "dev")).toMatchObject({ watch: true, log: "json", docs: false });
+});
+
+test("a small machine keeps no spares, unless told to", () => {
+  const small = { memoryBytes: 2 ** 30 - 1 };
+  expect(readServeSettings("serve", {}, {}, small)).toMatchObject({ settings: { spares: 0 } });
+  expect(readServeSettings("serve", { spares: "2" }, {}, small)).toMatchObject({ settings: { spares: 2 } });
+});
+
+test("spares are a small number", () => {
+  expect([read({ spares: "0" }).spares, read({}, { UROCKET_SPARES: "64" }).spares]).toEqual([0, 64]);
+  for (const spares of ["", "-1", "65", "1.5", "many"]) {
+    expect(problems({ spares })).toEqual([`Cannot use --spares ${JSON.stringify(spares)}: it is not a number from 0 to 64`]);
+  }
+});
+
+test("secrets are in the folder that is named, else where systemd put them, else nowhere", () => {
+  const environment = { UROCKET_SECRETS_DIR: "/etc/urocket", CREDENTIALS_DIRECTORY: "/run/credentials/urocket" };
+  expect(read({ secrets: "mine" }, environment).secretsFolder).toBe(`${process.cwd()}/mine`);
+  expect(read({}, environment).secretsFolder).toBe("/etc/urocket");
+  expect(read({}, { ...environment, UROCKET_SECRETS_DIR: "" }).secretsFolder).toBe("/run/credentials/urocket");
+  expect(read({}).secretsFolder).toBeUndefined();
+  expect(problems({ secrets: "" })).toEqual(['Cannot use --secrets "": it is empty']);
 });
 
 test("a variable wins over the default, and a flag over the variable", () => {
@@ -24,10 +55,22 @@ test("a variable wins over the default, and a flag over the variable", () => {
     UROCKET_WATCH: "true",
     UROCKET_GRACE: "5s",
     UROCKET_LOG: "json",
+    UROCKET_SPARES: "3",
+    UROCKET_DOCS: "yes",
   };
-  expect(read({}, environment)).toEqual({ port: 1, address: "::1", timing: true, watch: true, graceMs: 5000, log: "json" });
-  const flags = { port: "2", address: "127.0.0.2", timing: false, watch: false, grace: "100", log: "pretty" };
-  expect(read(flags, environment)).toEqual({ port: 2, address: "127.0.0.2", timing: false, watch: false, graceMs: 100, log: "pretty" });
+  const said = { port: 1, address: "::1", timing: true, watch: true, graceMs: 5000, log: "json", spares: 3, docs: true } as const;
+  expect(read({}, environment)).toEqual(said);
+  const flags = { port: "2", address: "127.0.0.2", timing: false, watch: false, grace: "100", log: "pretty", docs: false };
+  expect(read({ ...flags, spares: "4" }, environment)).toEqual({
+    port: 2,
+    address: "127.0.0.2",
+    timing: false,
+    watch: false,
+    graceMs: 100,
+    log: "pretty",
+    spares: 4,
+    docs: false,
+  });
 });
 
 test("an empty variable counts as unset", () => {
@@ -72,7 +115,12 @@ test("a grace of up to a day is taken", () => {
 });
 
 test("a variable that is like one of ours but for a slip is told", () => {
-  const outcome = readServeSettings({}, { UROCKET_PROT: "80", UROCKET_DATA: "/x", UROCKET_SOCKET: "/y", OTHER: "1", UROCKET_PORT: "81" });
+  const outcome = readServeSettings(
+    "serve",
+    {},
+    { UROCKET_PROT: "80", UROCKET_DATA: "/x", UROCKET_SOCKET: "/y", OTHER: "1", UROCKET_PORT: "81" },
+    machine,
+  );
   expect(outcome).toMatchObject({ ok: true, settings: { port: 81 } });
   expect(outcome.ok && outcome.warnings).toEqual([
     { message: "UROCKET_PROT is not a setting and is ignored", hint: "Did you mean UROCKET_PORT?" },

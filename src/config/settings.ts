@@ -3,6 +3,7 @@
  * the sources hold is passed in, and every bad value is told at once, each with the source it came from.
  */
 import { isIP } from "node:net";
+import { resolve } from "node:path";
 import { nearest } from "../core/suggest.ts";
 import { parseDuration } from "../core/units.ts";
 
@@ -15,12 +16,27 @@ export interface ServeSettings {
   readonly address: string;
   /** Default false. */
   readonly timing: boolean;
-  /** Default false. */
+  /** Default false; `dev`: always. */
   readonly watch: boolean;
   /** Default 30 s, at most a day. */
   readonly graceMs: number;
-  /** Default auto: pretty on a terminal, JSON otherwise. */
+  /** Default auto: pretty on a terminal, JSON otherwise; `dev`: pretty. */
   readonly log: LogChoice;
+  /** Runner processes started ahead of need. Default 1; 0 on machines with less than 1 GiB of memory. At most 64. */
+  readonly spares: number;
+  /** Absolute. Default: `$CREDENTIALS_DIRECTORY` (systemd.exec(5), LoadCredential); without it there are no secrets. */
+  readonly secretsFolder?: string;
+  /** Whether contracts are shown under /_docs. Default false; `dev`: true. */
+  readonly docs: boolean;
+}
+
+/** Which command reads them: their defaults differ. */
+export type ServeMode = "serve" | "dev";
+
+/** What defaults depend on. */
+export interface MachineSize {
+  /** Memory that this process may use, in bytes. */
+  readonly memoryBytes: number;
 }
 
 /** As written behind the flags; `true` and `false` for `--timing` and `--no-timing`. */
@@ -31,6 +47,9 @@ export interface ServeFlags {
   readonly watch?: boolean;
   readonly grace?: string;
   readonly log?: string;
+  readonly spares?: string;
+  readonly secrets?: string;
+  readonly docs?: boolean;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -45,7 +64,7 @@ export type ReadSettings =
   | { readonly ok: true; readonly settings: ServeSettings; readonly warnings: readonly SettingProblem[] }
   | { readonly ok: false; readonly problems: readonly SettingProblem[] };
 
-/** Variables that `serve` reads. */
+/** Variables that `serve` and `dev` read; `dev` has no use for UROCKET_WATCH. */
 export const serveVariables = [
   "UROCKET_PORT",
   "UROCKET_ADDRESS",
@@ -53,9 +72,13 @@ export const serveVariables = [
   "UROCKET_WATCH",
   "UROCKET_GRACE",
   "UROCKET_LOG",
+  "UROCKET_SPARES",
+  "UROCKET_SECRETS_DIR",
+  "UROCKET_DOCS",
 ] as const;
 
-const defaults: ServeSettings = { port: 8080, address: "127.0.0.1", timing: false, watch: false, graceMs: 30_000, log: "auto" };
+const sparesMax = 64;
+const smallMachineBytes = 2 ** 30;
 const graceMsMax = 24 * 3_600_000;
 const logChoices: readonly LogChoice[] = ["auto", "json", "pretty"];
 
@@ -63,7 +86,8 @@ type Checked<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly message: string; readonly hint: string };
 
-export function readServeSettings(flags: ServeFlags, environment: Environment): ReadSettings {
+export function readServeSettings(mode: ServeMode, flags: ServeFlags, environment: Environment, machine: MachineSize): ReadSettings {
+  const defaults = defaultsOf(mode, machine);
   const problems: SettingProblem[] = [];
   /** The setting's value from the first source that has one. */
   const setting = <Value>(
@@ -83,11 +107,30 @@ export function readServeSettings(flags: ServeFlags, environment: Environment): 
     port: setting("port", flags.port, toPort, defaults.port),
     address: setting("address", flags.address, toAddress, defaults.address),
     timing: setting("timing", flags.timing, toBoolean, defaults.timing),
-    watch: setting("watch", flags.watch, toBoolean, defaults.watch),
+    watch: mode === "dev" || setting("watch", flags.watch, toBoolean, defaults.watch),
     graceMs: setting("grace", flags.grace, toGrace, defaults.graceMs),
     log: setting("log", flags.log, toLogChoice, defaults.log),
+    spares: setting("spares", flags.spares, toSpares, defaults.spares),
+    docs: setting("docs", flags.docs, toBoolean, defaults.docs),
+    ...secretsOf(flags, environment, (problem) => problems.push(problem)),
   };
   return problems.length > 0 ? { ok: false, problems } : { ok: true, settings, warnings: findMisspelt(environment) };
+}
+
+function defaultsOf(mode: ServeMode, { memoryBytes }: MachineSize): ServeSettings {
+  const common = { port: 8080, address: "127.0.0.1", timing: false, graceMs: 30_000, spares: memoryBytes < smallMachineBytes ? 0 : 1 };
+  return mode === "dev" ? { ...common, watch: true, log: "pretty", docs: true } : { ...common, watch: false, log: "auto", docs: false };
+}
+
+function secretsOf(
+  flags: ServeFlags,
+  environment: Environment,
+  tell: (problem: SettingProblem) => void,
+): { readonly secretsFolder?: string } {
+  if (flags.secrets === "")
+    tell({ message: 'Cannot use --secrets "": it is empty', hint: "Name the folder that holds a file for each secret" });
+  const folder = flags.secrets ?? (environment["UROCKET_SECRETS_DIR"] || environment["CREDENTIALS_DIRECTORY"]);
+  return folder === undefined || folder === "" ? {} : { secretsFolder: resolve(folder) };
 }
 
 /** An empty variable counts as unset, so that `UROCKET_PORT= urocket serve` undoes an exported one. */
@@ -134,6 +177,16 @@ function toGrace(text: string): Checked<number> {
     ok: false,
     message: parsed.ok ? "it is longer than a day" : "it is not a duration",
     hint: 'Write a duration such as "250ms", "30s" or "5m", at most 24h',
+  };
+}
+
+function toSpares(text: string): Checked<number> {
+  const spares = Number(text);
+  if (/^\d{1,3}$/.test(text) && spares <= sparesMax) return { ok: true, value: spares };
+  return {
+    ok: false,
+    message: `it is not a number from 0 to ${sparesMax}`,
+    hint: "Write how many runners are to wait for work, such as 1",
   };
 }
 
