@@ -1,5 +1,17 @@
 import { describe, expect, test } from "bun:test";
-import { pick } from "./balancer.ts";
+import { Balancer } from "./balancer.ts";
+
+interface Candidate {
+  readonly name: string;
+  readonly open: number;
+}
+
+const load = ({ open }: Candidate): number => (open >= 9 ? Infinity : open);
+
+function names(balance: "least-requests" | "round-robin", candidates: readonly Candidate[], times: number): (string | undefined)[] {
+  const balancer = new Balancer(balance);
+  return Array.from({ length: times }, () => balancer.pick(candidates, load)?.name);
+}
 
 describe("the balancer", () => {
   const instances = [
@@ -9,15 +21,30 @@ describe("the balancer", () => {
   ];
 
   test("takes the least busy, equals in turns", () => {
-    expect([0, 1, 2, 3].map((turn) => pick(instances, "least-requests", turn)?.name)).toEqual(["b", "b", "c", "b"]);
+    expect(names("least-requests", instances, 4)).toEqual(["b", "c", "b", "c"]);
   });
 
-  test("takes each in turn when asked to", () => {
-    expect([0, 1, 2, 3].map((turn) => pick(instances, "round-robin", turn)?.name)).toEqual(["a", "b", "c", "a"]);
+  test("takes idle ones in turns", () => {
+    const idle = ["a", "b", "c"].map((name) => ({ name, open: 0 }));
+    expect(names("least-requests", idle, 4)).toEqual(["a", "b", "c", "a"]);
   });
 
-  test("finds nothing among nobody", () => {
-    expect(pick([], "least-requests", 3)).toBeUndefined();
-    expect(pick([], "round-robin", 3)).toBeUndefined();
+  test("takes each in turn when asked to, however busy", () => {
+    expect(names("round-robin", instances, 4)).toEqual(["a", "b", "c", "a"]);
+  });
+
+  test("passes over those that take nothing", () => {
+    const full = [
+      { name: "a", open: 9 },
+      { name: "b", open: 5 },
+      { name: "c", open: 9 },
+    ];
+    expect(names("round-robin", full, 2)).toEqual(["b", "b"]);
+    expect(names("least-requests", full, 2)).toEqual(["b", "b"]);
+  });
+
+  test("finds nothing among nobody, and among those that take nothing", () => {
+    expect(names("least-requests", [], 1)).toEqual([undefined]);
+    expect(names("round-robin", [{ name: "a", open: 9 }], 1)).toEqual([undefined]);
   });
 });

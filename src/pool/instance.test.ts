@@ -3,10 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RequestHead } from "../link/messages.ts";
-import type { ExchangeSink } from "./instance.ts";
 import { eventually } from "../../tests/eventually.ts";
-import { Pool } from "./pool.ts";
-import type { ScaleLimits } from "./scale.ts";
+import { Pool, type PoolOptions } from "./pool.ts";
+import type { ExchangeSink } from "./work.ts";
 
 /** An exchange as the gateway would see it: what it is told, as words. */
 class Told implements ExchangeSink {
@@ -23,6 +22,7 @@ class Told implements ExchangeSink {
   failed(reason: string): void {
     this.words.push(`failed: ${reason}`);
   }
+  writable(): void {}
   output(): void {}
   ended(): void {
     this.words.push("ended");
@@ -43,7 +43,7 @@ describe("an instance", () => {
   let pool: Pool;
   const stopped: string[] = [];
 
-  function makePool(below: string, scale: Partial<ScaleLimits> = {}, socket?: string): Pool {
+  function makePool(below: string, scale: Partial<PoolOptions["scale"]> = {}, socket?: string): Pool {
     const load = { app: "test", programs: {}, programsMax: 4, graceMs: 100, environment: {} };
     return new Pool(
       {
@@ -51,11 +51,16 @@ describe("an instance", () => {
         limits: {},
         balance: "least-requests",
         scale: { min: 0, max: 1, idleMs: 60_000, ...scale },
+        processors: 2,
         ...(socket === undefined ? {} : { sharedReplySocket: socket }),
         takesOverReplySocket: false,
         load,
       },
-      { sample: () => {}, stopped: (_instance, reason, expected) => void stopped.push(`${expected ? "asked" : "died"}: ${reason}`) },
+      {
+        sample: () => {},
+        output: () => {},
+        stopped: (_instance, reason, expected) => void stopped.push(`${expected ? "asked" : "died"}: ${reason}`),
+      },
     );
   }
 

@@ -9,10 +9,11 @@ test("a pool whose instances cannot even be made refuses what waits, and goes on
       limits: {},
       balance: "least-requests",
       scale: { min: 0, max: 1, idleMs: 60_000 },
+      processors: 2,
       takesOverReplySocket: false,
       load: { app: "pets", programs: {}, programsMax: 1, graceMs: 0, environment: {} },
     },
-    { sample: () => {}, stopped: () => {} },
+    { sample: () => {}, output: () => {}, stopped: () => {} },
   );
   const request = { operation: "GET /pets", id: "1", method: "GET", path: "/pets", query: "", parameters: {}, deadline: 0 };
   const over = Promise.withResolvers<void>();
@@ -22,6 +23,7 @@ test("a pool whose instances cannot even be made refuses what waits, and goes on
     reply: () => told.push("reply"),
     data: () => told.push("data"),
     failed: (reason, detail, advice) => told.push(`${reason}: ${detail}: ${advice}`),
+    writable: () => told.push("writable"),
     output: () => told.push("output"),
     ended: () => over.resolve(),
   });

@@ -1,15 +1,45 @@
 /**
- * The instances of an app's revision: picks one for each exchange, starts more while there is work for them, stops those that
- * are idle, replaces one that dies. Exchanges that come while none is ready wait here for the first; how many can wait is the admission's.
+ * The instances of an app's revision: picks one for each exchange, call and connection, starts more while there is work for
+ * them, freezes and stops those that are idle, replaces one that dies, is worn out or does not answer. Work that comes while none has room waits
+ * here, in the order it came; how much can wait is the admission's.
  */
-import type { RequestHead, SampleHead } from "../link/messages.ts";
-import { type ExchangeHandle, type ExchangeSink, Instance, type InstanceOptions } from "./instance.ts";
-import { pick } from "./balancer.ts";
-import { decide, type ScaleLimits } from "./scale.ts";
+import type { CallHead, ConnectHead, RequestHead, SampleHead } from "../link/messages.ts";
+import { processFigures } from "../sandbox/process-figures.ts";
+import {
+  decide,
+  type Panic,
+  panicWindowMs,
+  type ScaleDecision,
+  type ScaleView,
+  shrinkEveryMs,
+  stableWindowMs,
+  surplus,
+} from "./autoscaler.ts";
+import { Balancer } from "./balancer.ts";
+import { Demand, sampleMs } from "./demand.ts";
+import { afterWork, type Ejection, neverEjected } from "./ejection.ts";
+import { Instance, type InstanceEvents, type InstanceOptions, type StrayOutput } from "./instance.ts";
+import { beatMs } from "./pulse.ts";
+import { type RecycleLimits, wornBy } from "./recycle.ts";
+import type { Spares } from "./spares.ts";
+import { type Waiting, WaitingCall, WaitingClient, WaitingProgram } from "./waiting-work.ts";
+import type { CallHandle, ConnectionHandle, ConnectionSink, ExchangeHandle, ExchangeSink } from "./work.ts";
 
 export interface PoolOptions extends InstanceOptions {
   readonly balance: "least-requests" | "round-robin";
-  readonly scale: ScaleLimits;
+  readonly scale: {
+    /** Instances kept, however idle. */
+    readonly min: number;
+    /** Instances at the most; of an app that has only programs, at most as many as there are processors. */
+    readonly max: number;
+    /** An instance without work for so long is stopped, in ms. */
+    readonly idleMs: number;
+  };
+  readonly processors: number;
+  /** When an instance that serves well is replaced all the same. Default: never. */
+  readonly recycle?: RecycleLimits;
+  /** Runners that were started ahead, for all the host's apps. Default: none. */
+  readonly spares?: Spares;
   /** The configured reply socket path; one instance at a time gets it. */
   readonly sharedReplySocket?: string;
   /** The configured path belongs to this host's revision before, which is about to be retired: take it. */
@@ -18,40 +48,77 @@ export interface PoolOptions extends InstanceOptions {
 
 export interface PoolEvents {
   sample(instance: string, sample: SampleHead): void;
+  /** A line that functions wrote outside of any call, or after it. */
+  output(instance: string, line: StrayOutput): void;
   /** An instance is over. `expected`: it was asked to stop. */
   stopped(instance: string, reason: string, expected: boolean): void;
 }
 
-/** Idle instances are looked for so often: four times in `idle`, within these bounds. */
-const lookMs = { min: 50, max: 10_000 } as const;
 /** Wait before an instance that died is replaced: doubled for each death in a row, until one has become ready. */
 const backOffMs = { first: 100, max: 10_000 } as const;
+/** An instance without work is frozen after so long, in ms, or after half of `idle`, whichever is sooner. */
+const freezeAfterMs = 10_000;
+/** How often memory is looked at, in ms. */
+const memoryLookMs = 5_000;
+
+/** An instance, and what the pool knows of it. */
+interface Member {
+  readonly instance: Instance;
+  ejection: Ejection;
+  /** It was asked to stop; why, where that is not idleness. */
+  leaving: { readonly why: string | undefined } | undefined;
+  /** It makes room for this one when that is ready. */
+  successor: Member | undefined;
+}
 
 export class Pool {
   readonly #options: PoolOptions;
+  readonly #limits: Parameters<typeof decide>[1];
   readonly #events: PoolEvents;
-  readonly #instances: Instance[] = [];
-  /** Those of them that were asked to stop because they are idle. */
-  readonly #leaving = new Set<Instance>();
-  readonly #waiting = new Set<WaitingExchange>();
+  readonly #balancer: Balancer;
+  readonly #demand = new Demand(stableWindowMs, panicWindowMs);
+  readonly #callsMax: number;
+  readonly #members: Member[] = [];
+  /** Those that take work: awake, and frozen. Made anew when one changes. */
+  #awake: readonly Instance[] = [];
+  #frozen: readonly Instance[] = [];
+  /** Programs and connections, which any instance may take, and calls, which need room. */
+  readonly #waitingOther = new Set<Waiting>();
+  readonly #waitingCalls = new Set<Waiting>();
   /** Who owns the configured reply socket. */
   #sharedOwner: Instance | undefined;
   #takesOverReplySocket: boolean;
-  #idleTimer: ReturnType<typeof setInterval> | undefined;
-  #turn = 0;
+  #panic: Panic | undefined;
+  /** Runs while there is work, and until the windows are empty. */
+  #ticker: ReturnType<typeof setInterval> | undefined;
+  #ticks = 0;
+  /** Waits for the next instance to become idle for long enough, while nothing ticks. */
+  #look: ReturnType<typeof setTimeout> | undefined;
   #deathsInARow = 0;
   #replacement: ReturnType<typeof setTimeout> | undefined;
+  #started = false;
   #closing = false;
 
   constructor(options: PoolOptions, events: PoolEvents) {
     this.#options = options;
     this.#events = events;
+    this.#balancer = new Balancer(options.balance);
     this.#takesOverReplySocket = options.takesOverReplySocket;
+    const { functions, programs } = options.load;
+    this.#callsMax = functions?.callsMax ?? 0;
+    const { processors, scale } = options;
+    this.#limits = {
+      ...scale,
+      max: Math.max(1, scale.min, functions === undefined ? Math.min(scale.max, processors) : scale.max),
+      callsMax: this.#callsMax,
+      processors,
+      programs: Object.keys(programs).length > 0,
+    };
   }
 
   /** Limits that this machine does not let us hold, as sentences. */
   get limitsNotHeld(): readonly string[] {
-    return this.#instances[0]?.limitsNotHeld ?? [];
+    return this.#members[0]?.instance.limitsNotHeld ?? [];
   }
 
   /**
@@ -59,14 +126,14 @@ export class Pool {
    * with its reason when it does not come up; nothing is left of it then.
    */
   async start(): Promise<void> {
-    const first = this.#add();
+    const first = this.#add().instance;
     try {
       await first.ready;
       // Closed in the very moment: no clock is started that nobody would stop.
       if (this.#closing) return;
-      const { idleMs } = this.#options.scale;
-      this.#idleTimer = setInterval(() => this.#adjust(), Math.min(lookMs.max, Math.max(lookMs.min, idleMs / 4)));
+      this.#started = true;
       this.#adjust();
+      this.#planLook();
     } catch (error) {
       this.#closing = true;
       clearTimeout(this.#replacement);
@@ -75,113 +142,245 @@ export class Pool {
     }
   }
 
-  /** Hands an exchange to an instance, or lets it wait for one. */
+  /** Hands an exchange with a program to an instance, or lets it wait for one. */
   open(request: RequestHead, payload: Uint8Array, sink: ExchangeSink): ExchangeHandle {
-    const instance = pick(this.#ready, this.#options.balance, this.#turn++);
+    const instance = this.#pick(programLoad);
     if (instance !== undefined) {
       const handle = instance.exchange(request, payload, sink);
-      if (this.#instances.length < this.#options.scale.max) this.#adjust();
+      if (this.#members.length < this.#limits.max) this.#adjust();
       return handle;
     }
-    const waiting = new WaitingExchange(request, payload, sink, this.#waiting);
-    if (this.#closing) waiting.fail("The app is being stopped");
-    else {
-      this.#waiting.add(waiting);
-      this.#adjust();
-    }
-    return waiting;
+    return this.#wait(new WaitingProgram(request, payload, sink, this.#waitingOther), this.#waitingOther);
+  }
+
+  /** Calls a function on an instance that has room, or lets the call wait for one. */
+  call(call: CallHead, body: Uint8Array, last: boolean, sink: ExchangeSink): CallHandle {
+    const instance = this.#waitingCalls.size > 0 ? undefined : this.#pick(this.#callLoad);
+    if (instance !== undefined) return instance.call(call, body, last, sink);
+    return this.#wait(new WaitingCall(call, body, last, sink, this.#waitingCalls), this.#waitingCalls);
+  }
+
+  /** Hands a listener's client to an instance, or lets it wait for one. */
+  connect(connection: ConnectHead, sink: ConnectionSink): ConnectionHandle {
+    const instance = this.#pick(connectionLoad);
+    if (instance !== undefined) return instance.connect(connection, sink);
+    return this.#wait(new WaitingClient(connection, sink, this.#waitingOther), this.#waitingOther);
   }
 
   /** Lets every instance finish what it has. Resolves when nothing is left. */
   async drain(): Promise<void> {
     this.#close();
-    await Promise.all(this.#instances.map((instance) => instance.drain()));
+    await Promise.all(this.#members.map(({ instance }) => instance.drain()));
+    this.#stopTicking();
   }
 
   /** Ends every instance at once. */
   async kill(reason: string): Promise<void> {
     this.#close();
-    await Promise.all(this.#instances.map((instance) => instance.kill(reason)));
+    await Promise.all(this.#members.map(({ instance }) => instance.kill(reason)));
+    this.#stopTicking();
   }
 
-  get #ready(): readonly Instance[] {
-    return this.#instances.filter((instance) => instance.state === "ready");
+  readonly #callLoad = (instance: Instance): number =>
+    instance.calls < this.#callsMax ? instance.calls + instance.busyConnections + instance.programs : Infinity;
+
+  #pick(loadOf: (instance: Instance) => number): Instance | undefined {
+    if (this.#ticker === undefined) this.#startTicking();
+    // A frozen one is woken only when no other has room.
+    return this.#balancer.pick(this.#awake, loadOf) ?? this.#wake(this.#balancer.pick(this.#frozen, loadOf));
+  }
+
+  #wake(instance: Instance | undefined): Instance | undefined {
+    if (instance === undefined) return undefined;
+    instance.wake();
+    this.#sort();
+    return instance;
+  }
+
+  #wait<Work extends Waiting>(work: Work, queue: Set<Waiting>): Work {
+    queue.add(work);
+    if (this.#closing) work.refuse("The app is being stopped");
+    else this.#adjust();
+    return work;
+  }
+
+  /** Gives what waits to whoever has room. */
+  #serveWaiting(): void {
+    for (const waiting of this.#waitingOther) {
+      const instance = this.#pick(programLoad);
+      if (instance === undefined) break;
+      waiting.goTo(instance);
+    }
+    for (const waiting of this.#waitingCalls) {
+      const instance = this.#pick(this.#callLoad);
+      if (instance === undefined) break;
+      waiting.goTo(instance);
+    }
+  }
+
+  #refuseWaiting(detail: string, advice?: string): void {
+    for (const waiting of [...this.#waitingOther, ...this.#waitingCalls]) waiting.refuse(detail, advice);
   }
 
   #close(): void {
     this.#closing = true;
     clearTimeout(this.#replacement);
-    clearInterval(this.#idleTimer);
-    for (const waiting of this.#waiting) waiting.fail("The app is being stopped");
+    clearTimeout(this.#look);
+    this.#refuseWaiting("The app is being stopped");
   }
 
-  /** Starts and stops what `decide` says; starts nothing while the last ones died. */
-  #adjust(): void {
-    if (this.#closing) return;
-    const ready = this.#ready;
-    // One that died is still being cleaned up: its place is not free yet.
-    const starting = this.#instances.length - this.#leaving.size - ready.length;
-    const { start, stop } = decide({ ready, starting, waiting: this.#waiting.size }, this.#options.scale);
-    for (const instance of stop) {
-      // The owner of the configured reply socket leaves last: programs of the others may reply there.
-      if (instance === this.#sharedOwner && this.#instances.length - this.#leaving.size > 1) continue;
-      this.#leaving.add(instance);
-      void instance.drain();
+  /** Who takes work, by state. */
+  #sort(): void {
+    const now = performance.now();
+    const serving = this.#members.filter(({ instance, leaving }) => leaving === undefined && instance.state === "ready");
+    const sound = serving.filter(({ ejection }) => ejection.untilMs <= now);
+    // The last ones are never ejected: failing work is better than none.
+    this.#awake = (sound.length > 0 ? sound : serving).map(({ instance }) => instance);
+    this.#frozen = this.#members.filter(({ instance }) => instance.state === "frozen").map(({ instance }) => instance);
+  }
+
+  #view(): ScaleView {
+    let ready = 0;
+    let starting = 0;
+    let programsAtLeast = Infinity;
+    for (const { instance, leaving, successor } of this.#members) {
+      // One that is being replaced counts by who replaces it; one that does not answer is as good as none.
+      if (leaving !== undefined || successor !== undefined || instance.state === "unresponsive") continue;
+      if (instance.state === "ready" || instance.state === "frozen") {
+        ready++;
+        programsAtLeast = Math.min(programsAtLeast, instance.programs);
+      } else {
+        // One that died is still being cleaned up: its place is not free yet.
+        starting++;
+      }
     }
+    const { stable, panic } = this.#demand;
+    return {
+      ready,
+      starting,
+      waitingCalls: this.#waitingCalls.size,
+      waitingOther: this.#waitingOther.size,
+      programsAtLeast: ready === 0 ? 0 : programsAtLeast,
+      stable,
+      panic,
+      nowMs: performance.now(),
+    };
+  }
+
+  /** Starts and wakes what `decide` says; starts nothing while the last ones died. @param shrink whether it may also stop some. */
+  #adjust(shrink = false): void {
+    if (this.#closing) return;
+    const view = this.#view();
+    const decision = decide(view, this.#limits, this.#panic);
+    this.#panic = decision.panic;
+    this.#wakeFor(decision.want);
+    if (shrink) this.#shrink(view, decision);
     // While the configured reply socket's owner leaves nobody else can have it: the next one starts when it is gone.
-    if (this.#sharedOwner !== undefined && this.#leaving.has(this.#sharedOwner)) return;
+    if (this.#members.some(({ instance, leaving }) => leaving !== undefined && instance === this.#sharedOwner)) return;
+    // Those that do not answer have a place of their own each, so that there is always an end.
+    const room = 2 * this.#limits.max - this.#members.length;
+    const start = Math.min(decision.want - view.ready - view.starting, room);
     for (let number = 0; number < start && this.#replacement === undefined; number++) this.#grow();
   }
 
-  #grow(): void {
-    try {
-      this.#add();
-    } catch (error) {
-      // No process or descriptor is left, or no room for its folder: as if it had died at once.
-      this.#replace(error instanceof Error ? error.message : String(error));
+  #wakeFor(want: number): void {
+    const missing = want - this.#awake.length;
+    // The last frozen one wakes for work and for nothing else.
+    if (missing <= 0 || this.#demand.none || this.#frozen.length === 0) return;
+    for (const instance of this.#frozen.slice(0, missing)) instance.wake();
+    this.#sort();
+    this.#serveWaiting();
+  }
+
+  #shrink(view: ScaleView, decision: ScaleDecision): void {
+    let left = surplus(view, this.#limits, decision);
+    for (const member of this.#byIdleness()) {
+      if (left-- <= 0) return;
+      this.#dismiss(member, undefined);
     }
   }
 
-  #add(): Instance {
+  /** Members without any work that take some, the longest idle first. */
+  #byIdleness(): Member[] {
+    const idle = this.#members.filter(
+      ({ instance, leaving }) =>
+        leaving === undefined && instance.open === 0 && (instance.state === "ready" || instance.state === "frozen"),
+    );
+    return idle.toSorted((a, b) => b.instance.idleMs - a.instance.idleMs);
+  }
+
+  #dismiss(member: Member, why: string | undefined): void {
+    const { instance } = member;
+    // The owner of the configured reply socket leaves last: programs of the others may reply there.
+    if (instance === this.#sharedOwner && this.#members.some((other) => other !== member && other.leaving === undefined)) return;
+    member.leaving = { why };
+    this.#sort();
+    void instance.drain();
+  }
+
+  #grow(): Member | undefined {
+    try {
+      return this.#add();
+    } catch (error) {
+      // No process or descriptor is left, or no room for its folder: as if it had died at once.
+      this.#replace(error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+
+  #add(): Member {
     const shared = this.#sharedOwner === undefined ? this.#options.sharedReplySocket : undefined;
     const load = {
       ...this.#options.load,
       ...(shared === undefined ? {} : { sharedReplySocket: shared, takesOverReplySocket: this.#takesOverReplySocket }),
     };
-    const instance: Instance = new Instance(
-      { ...this.#options, load },
-      {
-        sample: (sample) => this.#events.sample(instance.id, sample),
-        stopped: (reason) => this.#stopped(instance, reason),
+    const events: InstanceEvents = {
+      sample: (sample) => this.#events.sample(instance.id, sample),
+      output: (line) => this.#events.output(instance.id, line),
+      changed: () => this.#changed(member),
+      freed: (sound) => this.#freed(member, sound),
+      abandoned: (calls) => {
+        if (calls > this.#callsMax) this.#recycle(member, `${calls} calls that were given up go on in it`);
       },
-    );
-    this.#instances.push(instance);
+      stopped: (reason) => this.#stopped(member, reason),
+    };
+    const instance: Instance = new Instance({ ...this.#options, load }, events, this.#options.spares?.take());
+    const member: Member = { instance, ejection: neverEjected, leaving: undefined, successor: undefined };
+    this.#members.push(member);
     if (shared !== undefined) this.#sharedOwner = instance;
-    instance.ready.then(
-      () => {
-        this.#deathsInARow = 0;
-        // From here the path is this pool's own: nobody else's is ever taken.
-        this.#takesOverReplySocket = false;
-        this.#serveWaiting();
-      },
-      () => {},
-    );
-    return instance;
+    return member;
   }
 
-  #serveWaiting(): void {
-    for (const waiting of this.#waiting) {
-      const instance = pick(this.#ready, this.#options.balance, this.#turn++);
-      if (instance === undefined) return;
-      waiting.goTo(instance);
+  #changed(member: Member): void {
+    if (member.instance.state === "ready" && member.ejection === neverEjected && member.instance.served === 0) {
+      this.#deathsInARow = 0;
+      // From here the path is this pool's own: nobody else's is ever taken.
+      this.#takesOverReplySocket = false;
+      for (const old of this.#members) if (old.successor === member) this.#dismiss(old, old.leaving?.why);
     }
+    this.#sort();
+    this.#serveWaiting();
+    if (member.instance.state === "unresponsive") this.#adjust();
   }
 
-  #stopped(instance: Instance, reason: string): void {
-    this.#instances.splice(this.#instances.indexOf(instance), 1);
-    const expected = this.#leaving.delete(instance) || this.#closing;
-    this.#events.stopped(instance.id, reason, expected);
-    if (this.#sharedOwner === instance) this.#sharedOwner = undefined;
+  #freed(member: Member, sound: boolean): void {
+    const ejection = afterWork(member.ejection, sound, sound ? 0 : performance.now());
+    if (ejection !== member.ejection) {
+      member.ejection = ejection;
+      this.#sort();
+    }
+    if (this.#waitingCalls.size > 0) this.#serveWaiting();
+  }
+
+  #recycle(_member: Member, _why: string): void {}
+
+  #stopped(member: Member, reason: string): void {
+    this.#members.splice(this.#members.indexOf(member), 1);
+    this.#sort();
+    const expected = member.leaving !== undefined || this.#closing;
+    this.#events.stopped(member.instance.id, member.leaving?.why ?? reason, expected);
+    if (this.#sharedOwner === member.instance) this.#sharedOwner = undefined;
+    for (const old of this.#members) if (old.successor === member) old.successor = undefined;
     if (!expected) this.#replace(reason);
     // What came while it left waits for another.
     else this.#adjust();
@@ -190,59 +389,113 @@ export class Pool {
   /** An instance is gone: another takes its place, after a while when none comes up. */
   #replace(reason: string): void {
     const wait = Math.min(backOffMs.max, backOffMs.first * 2 ** this.#deathsInARow++);
-    if (this.#deathsInARow > 1 && this.#ready.length === 0) {
-      for (const waiting of this.#waiting) waiting.fail("No instance of the app comes up", reason);
+    if (this.#deathsInARow > 1 && this.#awake.length + this.#frozen.length === 0) {
+      this.#refuseWaiting("No instance of the app comes up", reason);
     }
     this.#replacement ??= setTimeout(
       () => {
         this.#replacement = undefined;
         if (this.#closing) return;
         const orphaned = this.#options.sharedReplySocket !== undefined && this.#sharedOwner === undefined;
-        if (this.#instances.length === 0 || orphaned) this.#grow();
+        if (this.#members.length === 0 || orphaned) this.#grow();
         else this.#adjust();
       },
       this.#deathsInARow === 1 ? 0 : wait,
     );
   }
+
+  #startTicking(): void {
+    if (this.#closing) return;
+    clearTimeout(this.#look);
+    this.#look = undefined;
+    this.#ticks = 0;
+    this.#ticker = setInterval(() => this.#tick(), sampleMs);
+  }
+
+  #stopTicking(): void {
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+  }
+
+  #tick(): void {
+    this.#ticks++;
+    if (this.#ticks % (beatMs / sampleMs) === 0) for (const { instance } of this.#members) if (instance.watched) instance.beat();
+    if (this.#closing) return;
+    if (this.#members.some(({ ejection }) => ejection.untilMs > 0)) this.#sort();
+    this.#demand.sample(this.#demandNow());
+    this.#adjust(this.#ticks % (shrinkEveryMs / sampleMs) === 0);
+    this.#lookForIdle();
+    if (!this.#quiet()) return;
+    this.#stopTicking();
+    this.#demand.clear();
+    this.#panic = undefined;
+    this.#planLook();
+  }
+
+  /** Nobody has work, or had any in the long window: nothing has to tick. */
+  #quiet(): boolean {
+    const waiting = this.#waitingOther.size + this.#waitingCalls.size > 0;
+    return !waiting && this.#demand.none && this.#members.every(({ instance }) => !instance.watched);
+  }
+
+  #demandNow(): number {
+    if (this.#callsMax === 0) return 0;
+    let demand = this.#waitingCalls.size;
+    for (const { instance } of this.#members) demand += instance.calls + instance.busyConnections;
+    return demand;
+  }
+
+  /** Stops what has been idle for long enough, and freezes what has been for a while. */
+  #lookForIdle(): void {
+    if (!this.#started) return;
+    const { idleMs, min } = this.#limits;
+    let kept = this.#members.filter(({ leaving }) => leaving === undefined).length;
+    for (const member of this.#byIdleness()) {
+      if (kept <= min) return;
+      const { instance } = member;
+      kept--;
+      if (instance.idleMs >= idleMs) this.#dismiss(member, undefined);
+      else if (this.#mayFreeze && instance.idleMs >= this.#freezeAfterMs && instance.freeze()) this.#sort();
+    }
+  }
+
+  get #freezeAfterMs(): number {
+    return Math.min(freezeAfterMs, this.#limits.idleMs / 2);
+  }
+
+  /** The reply socket of an instance with programs answers at all times: it must not be stopped in place. */
+  get #mayFreeze(): boolean {
+    return !this.#limits.programs;
+  }
+
+  /** Looks again when the next instance is due. */
+  #planLook(): void {
+    if (this.#closing || this.#ticker !== undefined) return;
+    clearTimeout(this.#look);
+    this.#look = undefined;
+    const { idleMs, min } = this.#limits;
+    const idle = this.#byIdleness();
+    if (this.#members.filter(({ leaving }) => leaving === undefined).length <= min) return;
+    let due = Infinity;
+    for (const { instance } of idle) {
+      const freezes = this.#mayFreeze && instance.state === "ready";
+      due = Math.min(due, (freezes ? this.#freezeAfterMs : idleMs) - instance.idleMs);
+    }
+    if (due === Infinity) return;
+    this.#look = setTimeout(
+      () => {
+        this.#lookForIdle();
+        this.#planLook();
+      },
+      Math.max(1, Math.ceil(due)),
+    );
+  }
 }
 
-/** An exchange that no instance has taken yet. It can be reset like any other. */
-class WaitingExchange implements ExchangeHandle {
-  readonly #request: RequestHead;
-  readonly #sink: ExchangeSink;
-  readonly #queue: Set<WaitingExchange>;
-  #payload: Uint8Array;
-  #handle: ExchangeHandle | undefined;
+function programLoad(instance: Instance): number {
+  return instance.programs + instance.calls;
+}
 
-  constructor(request: RequestHead, payload: Uint8Array, sink: ExchangeSink, queue: Set<WaitingExchange>) {
-    this.#request = request;
-    this.#payload = payload;
-    this.#sink = sink;
-    this.#queue = queue;
-  }
-
-  goTo(instance: Instance): void {
-    this.#queue.delete(this);
-    this.#handle = instance.exchange(this.#request, this.#payload, this.#sink);
-    this.#payload = new Uint8Array(0);
-  }
-
-  fail(detail: string, advice?: string): void {
-    this.#queue.delete(this);
-    this.#sink.failed("no-instance", detail, advice);
-    this.#sink.ended(undefined);
-  }
-
-  consumed(bytes: number): void {
-    this.#handle?.consumed(bytes);
-  }
-
-  verdict(status: 200 | 422, reasons?: Uint8Array): void {
-    this.#handle?.verdict(status, reasons);
-  }
-
-  reset(reason: "deadline" | "client-left" | "shutdown" | "reply-refused"): void {
-    if (this.#handle !== undefined) this.#handle.reset(reason);
-    else if (this.#queue.delete(this)) this.#sink.ended(undefined);
-  }
+function connectionLoad(instance: Instance): number {
+  return instance.connections;
 }

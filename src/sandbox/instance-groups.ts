@@ -5,7 +5,10 @@
  *
  * Version 1: memory is limited where the programs are, so that the kernel never picks the runner to kill; CPU and
  * processes are limited where the runner is, and its programs inherit that. Version 2: the runner and its programs are
- * siblings below the instance's group, which limits CPU and processes; the programs' group limits memory.
+ * siblings below the instance's group, which limits CPU and processes; the programs' group limits memory. Functions run in
+ * the runner itself: where an app has some, the memory limit holds for the runner too.
+ *
+ * Moving a process into a group can take the kernel ten milliseconds: an instance without limits and programs has no groups.
  */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,6 +25,13 @@ export interface InstanceLimits {
   readonly memoryBytesMax?: number;
   readonly cpuMax?: number;
   readonly pidsMax?: number;
+}
+
+/** What runs in an instance. */
+export interface InstanceContent {
+  readonly programs: boolean;
+  /** In the runner itself. */
+  readonly functions: boolean;
 }
 
 export interface InstanceGroups {
@@ -47,10 +57,14 @@ export function detectMemoryAccounting(): MemoryAccounting {
  * Makes an instance's groups and sets its limits.
  * @returns the groups, and for each limit that cannot be held here a sentence that says why.
  */
-export function makeInstanceGroups(instance: string, limits: InstanceLimits): { groups: InstanceGroups; notHeld: string[] } {
+export function makeInstanceGroups(
+  instance: string,
+  limits: InstanceLimits,
+  content: InstanceContent = { programs: true, functions: false },
+): { groups: InstanceGroups; notHeld: string[] } {
   const name = `${prefix}-${process.pid}-${processStart(process.pid) ?? 0}-${instance}`;
   const making = new Making(name);
-  const memory = making.memory(limits.memoryBytesMax);
+  const memory = making.memory(limits.memoryBytesMax, content);
   if (limits.cpuMax !== undefined) making.limit("cpu", `limits.cpu ${limits.cpuMax}`, cpuFiles(limits.cpuMax));
   if (limits.pidsMax !== undefined) making.limit("pids", `limits.pids ${limits.pidsMax}`, () => [["pids.max", `${limits.pidsMax}`]]);
   const groups = {
@@ -124,13 +138,19 @@ class Making {
     this.#name = name;
   }
 
-  memory(bytesMax: number | undefined): InstanceGroups["memorySlots"] {
+  memory(bytesMax: number | undefined, { programs, functions }: InstanceContent): InstanceGroups["memorySlots"] {
+    if (bytesMax === undefined && !programs) return undefined;
     const found = findController("memory");
     try {
       if (!found.ok) throw new Error(found.reason);
-      const folder = this.#programsFolder(found.place);
-      if (bytesMax !== undefined) limitMemory(found.place.version, folder, bytesMax);
-      return { version: found.place.version, folder };
+      const { version } = found.place;
+      const slots = this.#programsFolder(found.place);
+      if (bytesMax !== undefined) {
+        const whole = this.#folder(found.place);
+        limitMemory(version, functions ? whole : slots, bytesMax);
+        if (functions && version === 1) this.runnerFolders.add(whole);
+      }
+      return programs ? { version, folder: slots } : undefined;
     } catch (error) {
       if (bytesMax !== undefined) this.#refuse(`limits.memory ${bytesMax} bytes`, error);
       return undefined;

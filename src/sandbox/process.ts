@@ -3,7 +3,7 @@
  * lets us make. It ends with its link, so with the host, and what it leaves behind when it dies alone is ended here.
  */
 import { fileURLToPath } from "node:url";
-import { endProcess, type InstanceGroups, joinInstanceGroups, processesOfInstance } from "./instance-groups.ts";
+import { endProcess, type InstanceGroups, processesOfInstance } from "./instance-groups.ts";
 import { programTree } from "./process-figures.ts";
 
 export interface RunnerOptions {
@@ -13,7 +13,6 @@ export interface RunnerOptions {
   readonly link: string;
   /** What the runner proves itself with. */
   readonly token: string;
-  readonly groups: InstanceGroups;
 }
 
 export interface RunnerProcess {
@@ -21,6 +20,10 @@ export interface RunnerProcess {
   /** When it is gone, and how: "exited with status 1", "was killed by SIGKILL". */
   readonly ended: Promise<string>;
   kill(): void;
+  /** Stops it in place (SIGSTOP): it keeps its memory and uses no CPU. */
+  pause(): void;
+  /** Lets it go on (SIGCONT). */
+  resume(): void;
   /** The last of what it wrote to stderr: a crash's last words. */
   lastWords(): string;
 }
@@ -30,7 +33,7 @@ const lastWordsCharactersMax = 4096;
 /** Rounds of ending what an instance left: each finds what was started since the one before. */
 const sweepRoundsMax = 20;
 
-export function startRunner({ instance, link, token, groups }: RunnerOptions): RunnerProcess {
+export function startRunner({ instance, link, token }: RunnerOptions): RunnerProcess {
   const child = Bun.spawn({
     // A runner must not read the app's own .env or bunfig, nor fetch packages. Not with --no-orphans: when the host is
     // killed that kills the runner and its programs at once, and what the programs started lives on, with nobody to end it.
@@ -47,12 +50,6 @@ export function startRunner({ instance, link, token, groups }: RunnerOptions): R
     stdout: "ignore",
     stderr: "pipe",
   });
-  try {
-    joinInstanceGroups(groups, child.pid);
-  } catch (error) {
-    child.kill("SIGKILL");
-    throw error;
-  }
   let lastWords = "";
   const listening = keepTail(child.stderr, (text) => (lastWords = text));
   return {
@@ -62,6 +59,8 @@ export function startRunner({ instance, link, token, groups }: RunnerOptions): R
       return child.signalCode === null ? `exited with status ${code}` : `was killed by ${child.signalCode}`;
     }),
     kill: () => child.kill("SIGKILL"),
+    pause: () => child.kill("SIGSTOP"),
+    resume: () => child.kill("SIGCONT"),
     lastWords: () => lastWords.trim(),
   };
 }

@@ -1,0 +1,28 @@
+/** What an instance and the work that is under way on it know of each other. */
+import type { Channel } from "../link/channel.ts";
+import type { Frame } from "../link/frames.ts";
+
+/** Work under way on an instance: an exchange with a program, a call, a listener's client. */
+export interface RunnerWork {
+  readonly number: number;
+  readonly kind: "program" | "call" | "connection";
+  /** A frame of the runner. What it throws ends the link: a runner that speaks out of turn is not to be understood halfway. */
+  frame(frame: Frame): void;
+  /** A `log` frame of the runner. */
+  output(frame: Frame): void;
+  /** The instance is gone. */
+  lost(detail: string): void;
+}
+
+/** The instance, as its work sees it. */
+export interface WorkHost {
+  readonly channel: Channel;
+  /** UUID */
+  readonly id: string;
+  /** Nothing of it is left on the instance. @param sound whether the instance did what it should: what counts for its ejection. */
+  over(work: RunnerWork, sound: boolean): void;
+  /** The work passed its deadline: the instance must show that it lives. */
+  overdue(): void;
+  /** A connection has begun, or stopped, to wait for answers. */
+  busier(by: 1 | -1): void;
+}

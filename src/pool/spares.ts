@@ -1,0 +1,107 @@
+/**
+ * Runners that were started ahead and wait to be told what to serve, so that an instance's start costs the evaluation of its own
+ * code and little else. One serves one app and ends with it. Used ones are replaced a while later, one at a time: not in
+ * the way of the request that took it.
+ */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { RunnerConnection } from "./runner-connection.ts";
+
+export interface SparesOptions {
+  /** Where their links are made while they start. */
+  readonly folder: string;
+  /** How many are kept; 0: none. */
+  readonly count: number;
+  /** From when one was taken until another is started, in ms. Default 300: a cold start is over by then. */
+  readonly refillAfterMs?: number;
+}
+
+const refillAfterMsDefault = 300;
+/** Wait after one that died: doubled for each in a row. */
+const backOffMs = { first: 1_000, max: 60_000 } as const;
+
+export class Spares {
+  readonly #folder: string;
+  readonly #count: number;
+  readonly #refillAfterMs: number;
+  readonly #ready: RunnerConnection[] = [];
+  #starting: RunnerConnection | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #deathsInARow = 0;
+  #closed = false;
+
+  /** Starts the first at once. */
+  constructor({ folder, count, refillAfterMs = refillAfterMsDefault }: SparesOptions) {
+    this.#folder = folder;
+    this.#count = count;
+    this.#refillAfterMs = refillAfterMs;
+    this.#refillAfter(0);
+  }
+
+  /** Runners that could be taken now. */
+  get ready(): number {
+    return this.#ready.length;
+  }
+
+  /** A runner that has greeted, whose owner the caller is from now on. Undefined: none is ready. */
+  take(): RunnerConnection | undefined {
+    const runner = this.#ready.shift();
+    if (runner !== undefined) this.#refillAfter(this.#refillAfterMs);
+    return runner;
+  }
+
+  /** Ends those that wait. Resolves when they are gone. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    const runners = this.#starting === undefined ? this.#ready : [...this.#ready, this.#starting];
+    await Promise.all(runners.map((runner) => runner.end("at-once")));
+    this.#ready.length = 0;
+  }
+
+  #refillAfter(ms: number): void {
+    if (this.#closed || this.#timer !== undefined || this.#starting !== undefined || this.#ready.length >= this.#count) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#start();
+    }, ms);
+  }
+
+  #start(): void {
+    const id = crypto.randomUUID();
+    const folder = join(this.#folder, `spare-${id.slice(-12)}`);
+    try {
+      mkdirSync(folder, { mode: 0o700 });
+      const runner: RunnerConnection = new RunnerConnection(id, folder, {
+        greeted: () => {
+          rmSync(folder, { recursive: true, force: true });
+          this.#deathsInARow = 0;
+          this.#starting = undefined;
+          this.#ready.push(runner);
+          this.#refillAfter(this.#refillAfterMs);
+        },
+        // It has not been told anything yet: there is nothing to say.
+        frame: ({ type }) => {
+          throw new Error(`a spare runner sent ${type}`);
+        },
+        closed: () => this.#died(runner, folder),
+      });
+      this.#starting = runner;
+    } catch {
+      rmSync(folder, { recursive: true, force: true });
+      this.#waitAfterDeath();
+    }
+  }
+
+  #died(runner: RunnerConnection, folder: string): void {
+    const at = this.#ready.indexOf(runner);
+    if (at >= 0) this.#ready.splice(at, 1);
+    if (this.#starting === runner) this.#starting = undefined;
+    void runner.end("at-once").then(() => rmSync(folder, { recursive: true, force: true }));
+    this.#waitAfterDeath();
+  }
+
+  #waitAfterDeath(): void {
+    this.#refillAfter(Math.min(backOffMs.max, backOffMs.first * 2 ** this.#deathsInARow++));
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * What a pool does for whoever hands it work: program exchanges, calls of functions, clients of listeners. As the gateway's
+ * ports, without knowing the gateway.
+ */
+import type { ReceiptHead, ReplyHead, ResetHead } from "../link/messages.ts";
+
+type RunnerFailure = Exclude<ResetHead["reason"], HostReset>;
+/** Why there is no reply, or no more of it. */
+export type WorkFailure = RunnerFailure | "runner-died" | "no-instance";
+/** Why the host ends work. */
+export type HostReset = "deadline" | "client-left" | "shutdown" | "reply-refused";
+
+/** A line that a program wrote, or a function logged. */
+export interface WorkOutput {
+  readonly stream: "stdout" | "stderr" | "log";
+  readonly level?: "debug" | "info" | "warn" | "error";
+  readonly text: string;
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** It was cut at 16 KiB. */
+  readonly cut: boolean;
+}
+
+/** Who hears of an exchange with a program, or of a function's call. `ended` comes always and last. */
+export interface ExchangeSink {
+  taken(instance: string): void;
+  reply(reply: ReplyHead, body: Uint8Array, last: boolean): void;
+  data(chunk: Uint8Array, last: boolean): void;
+  failed(reason: WorkFailure, detail: string, advice?: string): void;
+  /** A `write` that returned false has gone. */
+  writable(): void;
+  output(line: WorkOutput): void;
+  ended(receipt: ReceiptHead | undefined): void;
+}
+
+export interface ExchangeHandle {
+  consumed(bytes: number): void;
+  verdict(status: 200 | 422, reasons?: Uint8Array): void;
+  reset(reason: HostReset): void;
+}
+
+export interface CallHandle extends ExchangeHandle {
+  /** More of the request's body. False: nothing may be written before the sink's `writable`. */
+  write(chunk: Uint8Array, last: boolean): boolean;
+}
+
+/** Who hears of a listener's client. `closed` comes always and last. */
+export interface ConnectionSink {
+  taken(instance: string): void;
+  data(chunk: Uint8Array, last: boolean): void;
+  writable(): void;
+  output(line: WorkOutput): void;
+  closed(failure?: ConnectionFailure): void;
+}
+
+export interface ConnectionFailure {
+  readonly reason: WorkFailure;
+  readonly detail: string;
+  readonly advice?: string;
+}
+
+export interface ConnectionHandle {
+  /** Whole lines. False: nothing may be written before the sink's `writable`. */
+  write(lines: Uint8Array, last: boolean): boolean;
+  consumed(bytes: number): void;
+  reset(reason: Exclude<HostReset, "reply-refused">): void;
+}
