@@ -85,7 +85,8 @@ export interface Scale {
 /** One (path, verb) with what serves it. */
 export type AppOperation = ProgramOperation | FunctionOperation;
 
-interface OperationTerms {
+/** What operations of every kind have. */
+export interface OperationTerms {
   /** With a leading slash, `{templates}` as in the contract, without the app's base. */
   readonly path: string;
   readonly method: Method;
@@ -121,6 +122,8 @@ export interface FunctionReference {
   readonly file: string;
   /** "default" is an object with a `fetch` method (the Fetch-handler convention), or a function like any other. */
   readonly export: string;
+  /** False: the service file names the file alone. Then an export called as the operation's operationId goes before the default one. */
+  readonly named: boolean;
   /** Where in the service file it stands. */
   readonly place: Place;
 }

@@ -7,7 +7,9 @@ import { command } from "./command.ts";
 import { environment } from "./environment.ts";
 import type { Field } from "./fields.ts";
 import { fields, table } from "./fields.ts";
+import { functionReference } from "./function-reference.ts";
 import { host } from "./host-names.ts";
+import { tcpAddress } from "./listener-address.ts";
 import { outtake, outtakeDefault } from "./outtake.ts";
 import type { Shape, TypeOf } from "./shape.ts";
 import { choice, cpu, duration, flag, integer, list, named, size, text } from "./shape.ts";
@@ -27,6 +29,9 @@ export const defaults = {
   concurrency: 32,
   queue: 256,
   idleMs: 5 * 60_000,
+  listenerIdleMs: 5 * 60_000,
+  lineBytesMax: 64 * Ki,
+  connectionsMax: 1024,
 } as const;
 
 const labelPattern = "^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$";
@@ -101,11 +106,20 @@ const inject = named(
   ),
 );
 
+const called: Field<TypeOf<typeof functionReference>> = {
+  shape: functionReference,
+  description:
+    "An export of a TypeScript or JavaScript file in the app's folder: file#export. Without an export: the one named as the contract's operationId, else the default one.",
+  examples: ["src/pets.ts#addPet"],
+};
+
 const operation = named(
   "operation",
   fields(
     {
       inject: { shape: inject, description: "A program that is started for every request." },
+      function: called,
+      timeout: { ...timeout, description: `${timeout.description} Default: the app's.`, default: undefined },
       outtake: {
         shape: outtake,
         description: "Where the program puts its reply: a path on the reply socket that holds {req_id}.",
@@ -130,8 +144,16 @@ const operation = named(
     },
     {
       expected: "a mapping with the operation's handler",
-      later: ["function", "service"],
-      required: { inject: "An operation needs a handler: write `inject:` with the program to start" },
+      later: ["service"],
+      oneOf: {
+        keys: ["inject", "function"],
+        missing: "no handler",
+        hint: "Write `inject:` with the program to start, or `function:` with a file and its export",
+      },
+      schema: {
+        dependentRequired: { outtake: ["inject"], logstdout: ["inject"] },
+        not: { required: ["inject", "timeout"], properties: { inject: { required: ["timeout"] } } },
+      },
     },
   ),
 );
@@ -193,7 +215,7 @@ const scale = fields(
     max: { shape: integer({ min: 1, max: 1000 }), description: "Instances at the most.", default: defaults.scaleMax },
     concurrency: {
       shape: integer({ min: 1, max: 100_000 }),
-      description: "Exchanges of the app that run at once.",
+      description: "Programs of the app that run at once; calls of functions that run at once in each instance.",
       default: defaults.concurrency,
     },
     queue: {
@@ -205,6 +227,86 @@ const scale = fields(
   },
   { expected: "a mapping of figures" },
 );
+
+const recycle = fields(
+  {
+    age: {
+      shape: duration({ min: 1000, max: 8760 * hour }),
+      description: "Time since its start. Default: not for that reason.",
+      examples: ["24h"],
+    },
+    requests: {
+      shape: integer({ min: 1, max: 1_000_000_000 }),
+      description: "Requests, and lines, that it has served. Default: not for that reason.",
+      examples: [100_000],
+    },
+    memory: {
+      shape: size({ min: 16 * Mi, max: 16 * Ti }),
+      description: "Memory that it uses. Default: not for that reason.",
+      examples: ["200Mi"],
+    },
+  },
+  { expected: "a mapping of figures" },
+);
+
+/** Names that are files, and nothing that could lead out of their folder. */
+const secretPattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$";
+
+const secret = text({
+  expected: "the name of a secret",
+  pattern: secretPattern,
+  refuse: (written) =>
+    new RegExp(secretPattern).test(written)
+      ? undefined
+      : {
+          message: `The secret ${quoted(written)} is not a plain file name`,
+          hint: "Use letters, digits, _, - and . (not first), 128 at most: it is the name of the file that holds it",
+        },
+});
+
+const listener = named(
+  "listener",
+  fields(
+    {
+      tcp: {
+        shape: tcpAddress,
+        description:
+          "A TCP port, on 127.0.0.1, or an address and a port; :PORT is every address of the machine. Port 0 is any that is free.",
+        examples: [1234, "127.0.0.1:1234", "[::1]:1234", ":1234"],
+      },
+      unix: {
+        shape: notEmpty("a path"),
+        description: "The path of a unix socket, relative to the app's folder.",
+        examples: ["/run/fibber.sock"],
+      },
+      framing: {
+        shape: choice(["lines"]),
+        description: "How a connection's bytes are taken apart: lines, each answered by a line, in order.",
+        default: "lines",
+      },
+      function: {
+        ...called,
+        description: "The export that answers a line: file#export. Without an export the default one.",
+        examples: ["src/fib.ts#fib"],
+      },
+      timeout: { ...timeout, description: "Deadline of one line, from when it came. Default: the app's.", default: undefined },
+      idle: { shape: duration({ min: 1, max: 168 * hour }), description: "How long a connection may be silent.", default: "5m" },
+      line: { shape: size({ min: 1, max: 128 * Ki }), description: "Bytes of a line, without its end.", default: "64Ki" },
+      "max-connections": {
+        shape: integer({ min: 1, max: 1_000_000 }),
+        description: "Connections that are open at once.",
+        default: defaults.connectionsMax,
+      },
+    },
+    {
+      expected: "a mapping with an address and a function",
+      required: { function: "Write the file and the export that answers a line, such as src/fib.ts#fib" },
+      oneOf: { keys: ["tcp", "unix"], missing: "no address", hint: "Write `tcp:` with a port, or `unix:` with the path of a socket" },
+    },
+  ),
+);
+
+export type ReadListener = TypeOf<typeof listener>;
 
 export const serviceFile = fields(
   {
@@ -219,6 +321,12 @@ export const serviceFile = fields(
       shape: notEmpty("a file"),
       description: "The OpenAPI 3.0 or 3.1 document, relative to the app's folder.",
       examples: ["openapi.yaml"],
+    },
+    functions: {
+      shape: notEmpty("a file"),
+      description:
+        "A TypeScript or JavaScript file in the app's folder. Its exports that are named as operationIds of the contract serve those operations; its default export serves what nothing else does.",
+      examples: ["src/functions.ts"],
     },
     base: { shape: notEmpty("a path"), description: "Prefix of every path below.", default: "/", examples: ["/v1"] },
     hosts: {
@@ -236,12 +344,18 @@ export const serviceFile = fields(
     },
     env: {
       shape: environment,
-      description: "Environment variables for every program of the app, as NAME=value.",
+      description: "Environment variables for every program and function of the app, as NAME=value.",
       examples: [["LOG=debug"]],
+    },
+    secrets: {
+      shape: list(secret, "a list of names of secrets"),
+      description: "Names of secrets. Programs and functions find each as a file of that name in the folder UROCKET_SECRETS.",
+      examples: [["API_KEY"]],
     },
     timeout,
     limits: { shape: limits, description: "What an instance, and a request, may use." },
     scale: { shape: scale, description: "How many instances run, and how many exchanges." },
+    recycle: { shape: recycle, description: "When an instance is replaced though it serves well; whichever comes first." },
     balance: {
       shape: choice(["least-requests", "round-robin"]),
       description: "How exchanges are shared among instances.",
@@ -252,12 +366,17 @@ export const serviceFile = fields(
       description: "Operations by path (with {parameters}, as in the contract) and verb.",
       examples: [{ "/pets": { get: { inject: { cmd: "php list.php" } } } }],
     },
+    listeners: {
+      shape: list(listener, "a list of listeners"),
+      description: "Sockets on which functions answer lines.",
+      examples: [[{ tcp: 1234, function: "src/fib.ts#fib" }]],
+    },
   },
   {
     expected: "a mapping of keys to values",
-    later: ["functions", "secrets", "service", "sites", "listeners"],
+    later: ["service", "sites"],
     extensions: true,
-    schema: { anyOf: [{ required: ["paths"] }, { required: ["openapi"] }] },
+    schema: { anyOf: ["paths", "openapi", "functions", "listeners"].map((key) => ({ required: [key] })) },
   },
 );
 

@@ -39,8 +39,18 @@ export interface FieldsRules {
   readonly extensions?: boolean;
   /** Keys that must be there, each with what to do where it is not. */
   readonly required?: Readonly<Record<string, string>>;
+  /** Keys of which one must be there, and no other. */
+  readonly oneOf?: OneOf;
   /** More of JSON Schema, for what `fields` cannot say. */
   readonly schema?: JsonSchema;
+}
+
+export interface OneOf {
+  readonly keys: readonly [string, string];
+  /** What is lacking without any, in words that follow "has": "no address". */
+  readonly missing: string;
+  /** What to do then. */
+  readonly hint: string;
 }
 
 export function fields<F extends AnyFields>(known: F, rules: FieldsRules): Shape<Read<F>> {
@@ -55,6 +65,7 @@ export function fields<F extends AnyFields>(known: F, rules: FieldsRules): Shape
       const chosen = chooseSpellings(value, canonical, reading);
       refuseUnknown(value, canonical, rules, name, reading);
       refuseMissing(value, chosen, rules, name, reading);
+      refuseNotOne(value, chosen, rules, name, reading);
       const read: Record<string, Located<unknown>> = {};
       for (const [key, entry] of chosen) {
         const result = known[key]?.shape.read(entry.value, childName(name, entry.key.text), reading);
@@ -105,9 +116,26 @@ function refuseUnknown(mapping: Mapping, canonical: ReadonlyMap<string, string>,
 
 /** Where a key of a later version stands in, its refusal says enough. */
 function refuseMissing(mapping: Mapping, chosen: ReadonlyMap<string, Entry>, rules: FieldsRules, name: string, reading: Reading): void {
-  if (mapping.entries.some((entry) => rules.later?.includes(entry.key.text))) return;
+  if (hasLater(mapping, rules)) return;
   for (const [key, hint] of Object.entries(rules.required ?? {})) {
     if (!chosen.has(key)) reading.error(mapping, `"${name}" has no "${key}"`, hint);
+  }
+}
+
+function hasLater(mapping: Mapping, rules: FieldsRules): boolean {
+  return mapping.entries.some((entry) => rules.later?.includes(entry.key.text));
+}
+
+function refuseNotOne(mapping: Mapping, chosen: ReadonlyMap<string, Entry>, rules: FieldsRules, name: string, reading: Reading): void {
+  if (rules.oneOf === undefined) return;
+  const { keys, missing, hint } = rules.oneOf;
+  const [first, second] = keys.flatMap((key) => chosen.get(key) ?? []).toSorted((a, b) => a.key.offset - b.key.offset);
+  if (first === undefined) {
+    if (!hasLater(mapping, rules)) reading.error(mapping, `"${name}" has ${missing}`, hint);
+  } else if (second !== undefined) {
+    const { line } = reading.placeOf(first.key);
+    const message = `"${name}" has both ${quoted(first.key.text)} and ${quoted(second.key.text)}`;
+    reading.error(second.key, message, `The other stands on line ${line}; keep one`);
   }
 }
 
@@ -128,6 +156,7 @@ function fieldsSchema(known: AnyFields, rules: FieldsRules, definitions: Definit
     additionalProperties: false,
     ...(rules.required ? { required: Object.keys(rules.required) } : {}),
     ...(onlyOne.length > 0 ? { allOf: onlyOne } : {}),
+    ...(rules.oneOf ? { oneOf: rules.oneOf.keys.map((key) => ({ required: [key] })) } : {}),
     ...rules.schema,
   };
 }

@@ -8,7 +8,7 @@ const validate = new Ajv2020({ allErrors: true, strictTypes: false }).compile(se
 
 /** Whether the schema and the checker each take a file. */
 async function verdicts(file: unknown) {
-  using app = appOf({ "urocket-service.json": JSON.stringify(file), "openapi.yaml": "", "scripts/x": "" });
+  using app = appOf({ "urocket-service.json": JSON.stringify(file), "openapi.yaml": "", "scripts/x": "", "f.ts": "" });
   const loaded = await loadServiceFile(app.folder);
   return { schema: validate(file), checker: loaded.ok };
 }
@@ -45,6 +45,22 @@ describe("the published schema", () => {
     withInject({ wd: "scripts", env: ["A=1"], channel: "cmdline", encoding: "raw", timeout: "1.5s" }),
     withInject({ cmd: ["sh", 1, true] }),
     { paths: { pets: { GET: program, post: program } } },
+    { paths: { pets: { get: { function: "f.ts#list" }, put: { function: "f.ts", timeout: "1s" } } } },
+    { functions: "f.ts" },
+    { listeners: [{ tcp: 0, function: "f.ts" }] },
+    withTop({ listeners: [], secrets: [], recycle: {} }),
+    withTop({
+      functions: "f.ts",
+      secrets: ["API_KEY"],
+      recycle: { age: "24h", requests: 1, memory: "64Mi" },
+      listeners: [
+        { tcp: "[::1]:1", framing: "lines", function: "f.ts#a", timeout: 1, idle: 1, line: 1, "max-connections": 1 },
+        { tcp: ":2", function: "f.ts" },
+        { tcp: "1.2.3.4:2", function: "f.ts" },
+        { unix: "a", function: "f.ts" },
+      ],
+    }),
+    withOperation({ timeout: "1s" }),
   ])("takes what the checker takes: %j", async (file) => {
     expect(await verdicts(file)).toEqual({ schema: true, checker: true });
   });
@@ -54,11 +70,20 @@ describe("the published schema", () => {
     [[]],
     "text",
     withTop({ unknown: 1 }),
-    withTop({ functions: "x" }),
+    withTop({ functions: "" }),
     withTop({ service: {} }),
     withTop({ sites: [] }),
-    withTop({ listeners: [] }),
-    withTop({ secrets: [] }),
+    withTop({ listeners: {} }),
+    withTop({ listeners: [{ tcp: 1 }] }),
+    withTop({ listeners: [{ function: "f.ts" }] }),
+    withTop({ listeners: [{ tcp: 1, unix: "a", function: "f.ts" }] }),
+    withTop({ listeners: [{ tcp: "localhost:1", function: "f.ts" }] }),
+    withTop({ listeners: [{ tcp: 70_000, function: "f.ts" }] }),
+    withTop({ listeners: [{ tcp: 1, framing: "x", function: "f.ts" }] }),
+    withTop({ listeners: [{ tcp: 1, function: "f.ts#" }] }),
+    withTop({ listeners: [{ tcp: 1, function: "#f" }] }),
+    withTop({ secrets: ["a/b"] }),
+    withTop({ recycle: { requests: 0 } }),
     withTop({ name: "Pets" }),
     withTop({ name: "a", servicename: "b" }),
     withTop({ openapi: "" }),
@@ -81,7 +106,12 @@ describe("the published schema", () => {
     withOperation({ logstdout: "yes" }),
     withOperation({ "validate-in": "true" }),
     withOperation({ "validate-in": true, validatein: true }),
-    withOperation({ function: "x" }),
+    withOperation({ function: "f.ts" }),
+    withOperation({ service: {} }),
+    withOperation({ timeout: 1, inject: { cmd: "sh", timeout: 1 } }),
+    { paths: { "/": { get: { function: "f.ts", outtake: "usocket://{req_id}" } } } },
+    { paths: { "/": { get: { function: "f.ts", logstdout: true } } } },
+    { paths: { "/": { get: { function: "f.ts#a b" } } } },
     withInject({ cmd: "" }),
     withInject({ cmd: [] }),
     withInject({ cmd: [null] }),

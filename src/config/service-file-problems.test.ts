@@ -48,11 +48,11 @@ describe("at the top of a service file", () => {
     ["opanapi: x", 'error 2:1 Unknown key "opanapi" | Did you mean "openapi"?'],
     [
       "zzzzzz: x",
-      'error 2:1 Unknown key "zzzzzz" | Known here: $schema, name, openapi, base, hosts, sandbox, socket, env, timeout, limits, scale, balance, paths',
+      'error 2:1 Unknown key "zzzzzz" | Known here: $schema, name, openapi, functions, base, hosts, sandbox, socket, env, secrets, timeout, limits, scale, recycle, balance, paths, listeners',
     ],
     [
       "constructor: x",
-      'error 2:1 Unknown key "constructor" | Known here: $schema, name, openapi, base, hosts, sandbox, socket, env, timeout, limits, scale, balance, paths',
+      'error 2:1 Unknown key "constructor" | Known here: $schema, name, openapi, functions, base, hosts, sandbox, socket, env, secrets, timeout, limits, scale, recycle, balance, paths, listeners',
     ],
     ["openapi: nope.yaml", 'error 2:10 Cannot find the OpenAPI document "nope.yaml" | There is no ./nope.yaml'],
     ["openapi: .", 'error 2:10 The OpenAPI document "." is not a file that can be read'],
@@ -130,15 +130,92 @@ describe("at the top of a service file", () => {
     expect(await told(file({ top }))).toEqual([message]);
   });
 
-  test.each(["functions: src/f.ts", "secrets: [KEY]", "service: { cmd: x }", "sites: []", "listeners: []"])(
-    "%s is refused as not supported, not ignored",
-    async (top) => {
-      const key = top.slice(0, top.indexOf(":"));
-      expect(await told(file({ top }))).toEqual([
-        `error 2:1 "${key}" is not supported by this version of urocket | Take it out; nothing of the file is ever ignored`,
-      ]);
-    },
-  );
+  test.each(["service: { cmd: x }", "sites: []"])("%s is refused as not supported, not ignored", async (top) => {
+    const key = top.slice(0, top.indexOf(":"));
+    expect(await told(file({ top }))).toEqual([
+      `error 2:1 "${key}" is not supported by this version of urocket | Take it out; nothing of the file is ever ignored`,
+    ]);
+  });
+
+  const outside = "move it into .. What it imports may lie elsewhere";
+
+  test.each([
+    ["functions: 5", 'error 2:12 "functions" must be a file, found the number 5'],
+    ["functions: src/f.ts", 'error 2:12 Cannot find the file of functions "src/f.ts" | There is no ./src/f.ts'],
+    ["functions: folder", 'error 2:12 The file of functions "folder" is not a file that can be read | It is ./folder'],
+    ["functions: folder/../..", `error 2:12 The file of functions "folder/../.." is outside of the app's folder | It is *; ${outside}`],
+    ["functions: ../f.ts", `error 2:12 The file of functions "../f.ts" is outside of the app's folder | It is */f.ts; ${outside}`],
+    [
+      "functions: exists.yaml",
+      'error 2:12 The file of functions "exists.yaml" is neither TypeScript nor JavaScript | A program in another language is started by `inject:` with `cmd:`',
+    ],
+    ["secrets: KEY", 'error 2:10 "secrets" must be a list of names of secrets, found the text "KEY"'],
+    ["secrets: [5]", 'error 2:11 "secrets[0]" must be the name of a secret, found the number 5'],
+    ...["../KEY", "a/b", ".hidden", "..", "a b", "", "x".repeat(129)].map((name) => [
+      `secrets: ["${name}"]`,
+      `error 2:11 The secret "${name.length > 60 ? `${"x".repeat(59)}…` : name}" is not a plain file name | Use letters, digits, _, - and . (not first), 128 at most: it is the name of the file that holds it`,
+    ]),
+    ["recycle: { age: 1ms }", 'error 2:17 "recycle.age" must be at least 1s, found "1ms"'],
+    ["recycle: { requests: 0 }", 'error 2:22 "recycle.requests" must be a whole number from 1 to 1000000000, found the number 0'],
+    ["recycle: { memory: 1M }", 'error 2:20 "recycle.memory" must be at least 16Mi, found "1M"'],
+    ["recycle: { cpu: 1 }", 'error 2:12 Unknown key "cpu" in "recycle" | Known here: age, requests, memory'],
+  ])("%s is refused", async (top, message = "") => {
+    const [first, ...others] = await told(file({ top }), { "folder/x": "" });
+    expect(others).toEqual([]);
+    expect(first?.replace(/It is \/[^ ]*urocket-test-\w+/, "It is *")).toBe(message);
+  });
+
+  const addresses = 'Write a port alone (for 127.0.0.1), "127.0.0.1:1234", "[::1]:1234", or ":1234" for every address of the machine';
+  const references = "Write a file and the name of its export, such as src/pets.ts#addPet";
+
+  test.each([
+    ["tcp: 1, unix: a, function: f.ts", 'error 1:23 "listeners[0]" has both "tcp" and "unix" | The other stands on line 1; keep one'],
+    ["function: f.ts", 'error 1:13 "listeners[0]" has no address | Write `tcp:` with a port, or `unix:` with the path of a socket'],
+    ["tcp: 1", 'error 1:13 "listeners[0]" has no "function" | Write the file and the export that answers a line, such as src/fib.ts#fib'],
+    ["tcp: 65536, function: f.ts", `error 1:20 The port 65536 of "65536" is more than 65535 | ${addresses}`],
+    ["tcp: -1, function: f.ts", `error 1:20 The address "-1" has no port | ${addresses}`],
+    ["tcp: 1.5, function: f.ts", `error 1:20 The address "1.5" has no port | ${addresses}`],
+    ["tcp: '127.0.0.1:', function: f.ts", `error 1:20 The address "127.0.0.1:" has no port | ${addresses}`],
+    ["tcp: 'localhost:1', function: f.ts", `error 1:20 The address "localhost:1" is not an IP address | ${addresses}`],
+    ["tcp: '1.2.3:1', function: f.ts", `error 1:20 The address "1.2.3:1" is not an IP address | ${addresses}`],
+    ["tcp: '[fe80::1%eth0]:1', function: f.ts", `error 1:20 The address "[fe80::1%eth0]:1" is not an IP address | ${addresses}`],
+    [
+      "tcp: '::1:1234', function: f.ts",
+      'error 1:20 The address "::1:1234" lacks brackets around its IPv6 address | Write it as "[::1]:1234"',
+    ],
+    [
+      "tcp: true, function: f.ts",
+      'error 1:20 "listeners[0].tcp" must be a port such as 1234, or an address and a port such as "127.0.0.1:1234" or "[::1]:1234", found true',
+    ],
+    ["unix: nowhere/a, function: f.ts", 'error 1:21 Cannot make the socket "nowhere/a": its folder does not exist | Create ./nowhere'],
+    [
+      "unix: exists.yaml, function: f.ts",
+      'error 1:21 Cannot make the socket "exists.yaml": something else is there | Move ./exists.yaml away, or choose another path',
+    ],
+    ["tcp: 1, framing: frames, function: f.ts", 'error 1:32 "listeners[0].framing" must be lines, found the text "frames"'],
+    ["tcp: 1, function: '#f'", `error 1:33 The function "#f" names no file | ${references}`],
+    ["tcp: 1, function: 'f.ts#'", `error 1:33 The function "f.ts#" names no export after its # | ${references}, or leave out the # too`],
+    ["tcp: 1, function: 'f.ts#a b'", `error 1:33 The export "a b" of the function "f.ts#a b" is not an identifier | ${references}`],
+    ["tcp: 1, function: 'f#g#h'", `error 1:33 The function "f#g#h" holds more than one # | ${references}`],
+    ["tcp: 1, function: g.ts", 'error 1:33 Cannot find the file of functions "g.ts" | There is no ./g.ts'],
+    ["tcp: 1, function: f.ts, line: 1Mi", 'error 1:45 "listeners[0].line" must be at most 128Ki, found "1Mi"'],
+    [
+      "tcp: 1, function: f.ts, max-connections: 0",
+      'error 1:56 "listeners[0].max-connections" must be a whole number from 1 to 1000000, found the number 0',
+    ],
+  ])("the listener %s is refused", async (listener, message) => {
+    expect(await told(`listeners: [{ ${listener} }]`, { "f.ts": "" })).toEqual([message]);
+  });
+
+  test.each([
+    ["{ tcp: 1, function: f.ts }, { tcp: '127.0.0.1:1', function: f.ts }", "tcp:1"],
+    ["{ unix: a, function: f.ts }, { unix: ./a, function: f.ts }", "unix:./a"],
+  ])("of the listeners %s the second is refused", async (listeners, name) => {
+    const hint = "The other stands on line 1; keep one, or give it another address";
+    expect(await told(`listeners: [${listeners}]`, { "f.ts": "" })).toEqual([
+      expect.stringMatching(new RegExp(`^error 1:\\d+ Two listeners want ${RegExp.escape(name)} \\| ${hint}$`)),
+    ]);
+  });
 
   test("a socket path longer than the kernel takes is refused", async () => {
     const [problem] = await told(file({ top: `socket: /tmp/${"s".repeat(103)}` }));
@@ -157,7 +234,7 @@ describe("at the top of a service file", () => {
 
   test("an app without paths and contract has nothing to serve", async () => {
     expect(await told("name: x")).toEqual([
-      "error 1:1 The app has nothing to serve: there is neither `paths` nor `openapi` | Add `paths:` with an operation",
+      "error 1:1 The app has nothing to serve: there is none of `paths`, `openapi`, `functions` and `listeners` | Add `paths:` with an operation",
     ]);
   });
 });
@@ -189,11 +266,27 @@ describe("in the paths of a service file", () => {
     ],
     [
       "paths: { /a: { get: {} } }",
-      'error 1:21 "paths./a.get" has no "inject" | An operation needs a handler: write `inject:` with the program to start',
+      'error 1:21 "paths./a.get" has no handler | Write `inject:` with the program to start, or `function:` with a file and its export',
     ],
     [
-      "paths: { /a: { get: { function: x } } }",
-      'error 1:23 "function" is not supported by this version of urocket | Take it out; nothing of the file is ever ignored',
+      "paths: { /a: { get: { function: exists.ts, inject: { cmd: sh } } } }",
+      'error 1:44 "paths./a.get" has both "function" and "inject" | The other stands on line 1; keep one',
+    ],
+    [
+      "paths: { /a: { get: { function: exists.ts, logstdout: false } } }",
+      'error 1:44 "logstdout" is for programs, and a function serves this operation | Take it out',
+    ],
+    [
+      "paths: { /a: { get: { function: exists.ts, outtake: 'usocket://{req_id}' } } }",
+      'error 1:44 "outtake" is for programs, and a function serves this operation | Take it out',
+    ],
+    [
+      "paths: { /a: { get: { inject: { cmd: sh, timeout: 1s }, timeout: 2s } } }",
+      "error 1:57 The operation has two timeouts | The other stands in its `inject` on line 1; keep one",
+    ],
+    [
+      "paths: { /a: { get: { function: exists.ts, validate-out: true } } }",
+      "error 1:44 Cannot validate GET /a: the app has no contract | Add `openapi:` with the contract's file",
     ],
     [
       "paths: { /a: { get: { service: x } } }",
@@ -201,7 +294,7 @@ describe("in the paths of a service file", () => {
     ],
     ["paths: { ? [a] : { get: {} } }", "error 1:12 A key must be a text | Put quotes around a text that starts with { or ["],
   ])("%s is refused", async (yaml, message) => {
-    expect(await told(yaml)).toEqual([message]);
+    expect(await told(yaml, { "exists.ts": "" })).toEqual([message]);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { appOf } from "../../tests/app-folder.ts";
-import type { App } from "./app.ts";
+import type { App, ProgramOperation } from "./app.ts";
 import { loadServiceFile } from "./service-file.ts";
 import { labelOf } from "./to-app.ts";
 
@@ -15,11 +15,13 @@ async function load(yaml: string, files: Files = {}): Promise<App> {
   return loaded.app;
 }
 
-async function operation(yaml: string, files: Files = {}) {
-  const [first] = (await load(yaml, files)).operations;
-  if (first === undefined) throw new Error("there is no operation");
+async function operation(yaml: string, files: Files = {}): Promise<ProgramOperation> {
+  const [first] = programs(await load(yaml, files));
+  if (first === undefined) throw new Error("there is no operation with a program");
   return first;
 }
+
+const programs = ({ operations }: App): readonly ProgramOperation[] => operations.filter((it) => it.kind === "program");
 
 describe("a service file", () => {
   test("of one program has every default filled in", async () => {
@@ -36,12 +38,19 @@ describe("a service file", () => {
         hosts: [],
         limits: { bodyBytesMax: 10_485_760 },
         scale: { min: 0, max: 4, concurrency: 32, queue: 256, idleMs: 300_000 },
+        recycle: {},
         balance: "least-requests",
+        env: [],
+        timeoutMs: 30_000,
+        secrets: [],
+        listeners: [],
         operations: [
           {
+            kind: "program",
             path: "/pets",
             method: "GET",
-            inject: { wd: folder.folder, env: [], argv: ["/bin/sh"], channel: "stdin", encoding: "json", timeoutMs: 30_000 },
+            timeoutMs: 30_000,
+            inject: { wd: folder.folder, env: [], argv: ["/bin/sh"], channel: "stdin", encoding: "json" },
             replyPath: "/uri/{req_id}",
             logStdout: "always",
             validateOut: false,
@@ -67,8 +76,20 @@ limits: { memory: 256Mi, cpu: 500m, pids: 128, body: 1M }
 scale: { min: 1, max: 2, concurrency: 3, queue: 4, idle: 5s }
 balance: round-robin
 socket: reply.sock
+secrets: [API_KEY, db.password]
+recycle: { age: 24h, requests: 1000, memory: 200Mi }
+functions: src/functions.ts
+listeners:
+  - { tcp: 1234, framing: lines, function: src/lines.ts#answer }
+  - unix: lines.sock
+    function: src/lines.ts
+    timeout: 1s
+    idle: 10s
+    line: 1Ki
+    max-connections: 10
 paths:
   /pets/{id}:
+    get: { function: src/lines.ts#show, timeout: 3s, validate-out: true }
     delete:
       inject:
         <<: *common
@@ -82,8 +103,9 @@ paths:
       validate-in: true
       validate-out: true
 `;
-    using folder = appOf({ "urocket-service.yaml": yaml, "openapi.yaml": "", "scripts/x": "" });
+    using folder = appOf({ "urocket-service.yaml": yaml, "openapi.yaml": "", "scripts/x": "", "src/functions.ts": "", "src/lines.ts": "" });
     const loaded = await loadServiceFile(folder.folder);
+    const show = "    get: { function: src/lines.ts#show, timeout: 3s, validate-out: true }";
     const place = (line: number, text: string, column: number) => ({ file: folder.path("urocket-service.yaml"), line, column, text });
     expect(loaded).toEqual({
       ok: true,
@@ -98,11 +120,66 @@ paths:
         socket: folder.path("reply.sock"),
         limits: { memoryBytesMax: 256 * 1024 ** 2, cpuMax: 0.5, pidsMax: 128, bodyBytesMax: 1_000_000 },
         scale: { min: 1, max: 2, concurrency: 3, queue: 4, idleMs: 5000 },
+        recycle: { ageMs: 86_400_000, requests: 1000, memoryBytes: 200 * 1024 ** 2 },
         balance: "round-robin",
+        env: [
+          ["LOG", "debug"],
+          ["EMPTY", ""],
+          ["EQUALS", "a=b"],
+        ],
+        timeoutMs: 60_000,
+        secrets: ["API_KEY", "db.password"],
+        functions: { file: folder.path("src/functions.ts"), place: place(17, "functions: src/functions.ts", 1) },
+        listeners: [
+          {
+            name: "tcp:1234",
+            at: { kind: "tcp", address: "127.0.0.1", port: 1234 },
+            framing: "lines",
+            function: {
+              file: folder.path("src/lines.ts"),
+              export: "answer",
+              named: true,
+              place: place(19, "  - { tcp: 1234, framing: lines, function: src/lines.ts#answer }", 44),
+            },
+            timeoutMs: 60_000,
+            idleMs: 300_000,
+            lineBytesMax: 65_536,
+            connectionsMax: 1024,
+            place: place(19, "  - { tcp: 1234, framing: lines, function: src/lines.ts#answer }", 5),
+          },
+          {
+            name: `unix:${folder.path("lines.sock")}`,
+            at: { kind: "unix", path: folder.path("lines.sock") },
+            framing: "lines",
+            function: {
+              file: folder.path("src/lines.ts"),
+              export: "default",
+              named: false,
+              place: place(21, "    function: src/lines.ts", 15),
+            },
+            timeoutMs: 1000,
+            idleMs: 10_000,
+            lineBytesMax: 1024,
+            connectionsMax: 10,
+            place: place(20, "  - unix: lines.sock", 5),
+          },
+        ],
         operations: [
           {
+            kind: "function",
+            path: "/pets/{id}",
+            method: "GET",
+            timeoutMs: 3000,
+            function: { file: folder.path("src/lines.ts"), export: "show", named: true, place: place(28, show, 22) },
+            validateOut: true,
+            place: place(28, show, 5),
+            validateOutPlace: place(28, show, 54),
+          },
+          {
+            kind: "program",
             path: "/pets/{id}",
             method: "DELETE",
+            timeoutMs: 250,
             inject: {
               wd: folder.path("scripts"),
               env: [
@@ -116,15 +193,14 @@ paths:
               argv: ["sh", "-c", "exit 0", "{{jsonpayload}}"],
               channel: "cmdline",
               encoding: "raw",
-              timeoutMs: 250,
             },
             replyPath: "/one/two/{req_id}",
             logStdout: "header",
             validateIn: true,
             validateOut: true,
-            place: place(17, "    delete:", 5),
-            validateInPlace: place(27, "      validate-in: true", 7),
-            validateOutPlace: place(28, "      validate-out: true", 7),
+            place: place(29, "    delete:", 5),
+            validateInPlace: place(39, "      validate-in: true", 7),
+            validateOutPlace: place(40, "      validate-out: true", 7),
           },
         ],
       },
@@ -153,9 +229,8 @@ paths:
       inject: { wd: /, cmd: "/bin/echo {{jsonpayload}}", channel: cmdline }
       validateout: false
 `;
-    const { operations } = await load(yaml);
     expect(
-      operations.map(({ path, method, inject, validateIn, validateOut }) => ({
+      programs(await load(yaml)).map(({ path, method, inject, validateIn, validateOut }) => ({
         path,
         method,
         argv: inject.argv,
@@ -222,7 +297,48 @@ paths:
     const app = await load(
       "timeout: 2s\npaths: { /a: { get: { inject: { cmd: sh } } }, /b: { get: { inject: { cmd: sh, timeout: 1s } } } }",
     );
-    expect(app.operations.map(({ inject }) => inject.timeoutMs)).toEqual([2000, 1000]);
+    expect(app.operations.map(({ timeoutMs }) => timeoutMs)).toEqual([2000, 1000]);
+  });
+
+  test("may give the timeout beside a program, and beside a function", async () => {
+    const { operations } = await load(
+      "paths: { /a: { get: { inject: { cmd: sh }, timeout: 1s }, put: { function: f.js, timeout: 2s }, post: { function: f.js } } }",
+      { "f.js": "" },
+    );
+    expect(operations.map(({ method, timeoutMs }) => [method, timeoutMs])).toEqual([
+      ["GET", 1000],
+      ["PUT", 2000],
+      ["POST", 30_000],
+    ]);
+  });
+
+  test.each([
+    ["1234", "tcp:1234", "127.0.0.1", 1234],
+    ["'1234'", "tcp:1234", "127.0.0.1", 1234],
+    ["0", "tcp:0", "127.0.0.1", 0],
+    ["127.0.0.1:1234", "tcp:1234", "127.0.0.1", 1234],
+    ["10.0.0.1:1234", "tcp:10.0.0.1:1234", "10.0.0.1", 1234],
+    ["'[::1]:1234'", "tcp:[::1]:1234", "::1", 1234],
+    ["'[0:0::0001]:1234'", "tcp:[::1]:1234", "::1", 1234],
+    ["':1234'", "tcp:[::]:1234", "::", 1234],
+  ])("takes the listener's tcp: %s as %s", async (written, name, address, port) => {
+    const { listeners } = await load(`listeners: [{ tcp: ${written}, function: f.ts }]`, { "f.ts": "" });
+    expect(listeners).toMatchObject([{ name, at: { kind: "tcp", address, port }, function: { export: "default", named: false } }]);
+  });
+
+  test("may have several listeners, two of port 0 among them", async () => {
+    const yaml =
+      "listeners: [{ tcp: 0, function: f.ts }, { tcp: 0, function: f.ts }, { unix: a, function: f.ts }, { unix: b, function: f.ts }]";
+    expect((await load(yaml, { "f.ts": "" })).listeners).toHaveLength(4);
+  });
+
+  test("names a secret once, however often it stands there", async () => {
+    expect((await load("openapi: o.yaml\nsecrets: [A, B, A]", { "o.yaml": "" })).secrets).toEqual(["A", "B"]);
+  });
+
+  test.each(["f.ts", "f.tsx", "f.mts", "f.cts", "f.js", "f.jsx", "f.mjs", "f.cjs"])("may have its functions in %s", async (file) => {
+    const app = await load(`functions: ./src/../${file}`, { [file]: "", "src/x": "" });
+    expect(app.functions?.file).toBe(join(app.folder, file));
   });
 
   test("raises the default of scale.max to a larger scale.min", async () => {
@@ -243,8 +359,8 @@ paths:
   /three: { get: { inject: { <<: *b, wd: three } } }
 `;
     const app = await load(yaml, { "one/x": "", "two/x": "", "three/x": "" });
-    expect(app.operations.map(({ inject }) => inject.wd.slice(app.folder.length))).toEqual(["/one", "/two", "/three"]);
-    expect(app.operations.map(({ inject }) => inject.env)).toEqual([[["FROM", "a"]], [["FROM", "a"]], [["FROM", "a"]]]);
+    expect(programs(app).map(({ inject }) => inject.wd.slice(app.folder.length))).toEqual(["/one", "/two", "/three"]);
+    expect(programs(app).map(({ inject }) => inject.env)).toEqual([[["FROM", "a"]], [["FROM", "a"]], [["FROM", "a"]]]);
   });
 
   test("of a thousand operations loads", async () => {
