@@ -37,6 +37,11 @@ export interface ContractOperation {
   checkReply(reply: ReplyParts): readonly Violation[];
   /** The first media type that the contract declares for a status ("2XX" and "default" included). */
   replyMediaType(status: number): string | undefined;
+  /**
+   * The first media type that is one, not a range, by status as the contract writes it: "200", "2XX" (in upper case) or
+   * "default". Statuses without one are absent.
+   */
+  replyMediaTypes(): Readonly<Record<string, string>>;
   /** Whether a successful reply of some declared media type satisfies an `Accept` header (RFC 9110 §12.5.1). */
   canProduce(accept: string): boolean;
   /** Whether a body of this Content-Type may be sent; true for all when the operation declares no body. */

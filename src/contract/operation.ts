@@ -71,6 +71,10 @@ export class DocumentOperation implements ContractOperation {
     return this.#replyChecker().mediaType(status);
   }
 
+  replyMediaTypes(): Readonly<Record<string, string>> {
+    return this.#replyChecker().mediaTypes();
+  }
+
   canProduce(accept: string): boolean {
     return this.#replyChecker().canProduce(accept);
   }

@@ -46,8 +46,17 @@ export class Replies {
   /** The first media type of a status that is one, not a range. */
   mediaType(status: number): string | undefined {
     const key = this.#keyOf(status);
-    if (key === undefined) return undefined;
-    return this.#contentOf(key).find((written) => !written.includes("*"));
+    return key === undefined ? undefined : this.#mediaTypeOf(key);
+  }
+
+  /** By status as `ContractOperation.replyMediaTypes` says. */
+  mediaTypes(): Readonly<Record<string, string>> {
+    const found: [status: string, mediaType: string][] = [];
+    for (const [key] of entriesOf(this.#declared)) {
+      const mediaType = /^([1-5](\d\d|XX)|default)$/i.test(key) ? this.#mediaTypeOf(key) : undefined;
+      if (mediaType !== undefined) found.push([key === "default" ? key : key.toUpperCase(), mediaType]);
+    }
+    return Object.fromEntries(found);
   }
 
   canProduce(accept: string): boolean {
@@ -60,6 +69,10 @@ export class Replies {
       }
     }
     return offers.length === 0 || accepts(accept, offers);
+  }
+
+  #mediaTypeOf(key: string): string | undefined {
+    return this.#contentOf(key).find((written) => !written.includes("*"));
   }
 
   #contentOf(key: string): readonly string[] {
