@@ -23,6 +23,11 @@ export class OutgoingBody {
     this.#exchange = exchange;
   }
 
+  /** Whether some of the last `write` waits for credit. */
+  get waits(): boolean {
+    return this.#rest !== undefined;
+  }
+
   /** Sends the frame that opens the body (a request or a reply) with as much of it as fits beside the head. As `write` else. */
   open(type: FrameType, head: object, chunk: Uint8Array, last: boolean): boolean {
     const inline = Math.min(chunk.byteLength, dataBytesMax);

@@ -63,6 +63,11 @@ export class Channel {
     this.#planFlush();
   }
 
+  /** Writes what is queued now, as far as the socket takes it. */
+  flush(): void {
+    this.#flush();
+  }
+
   /** Sends what is queued, then closes. */
   end(): void {
     this.#ended = true;

@@ -22,7 +22,7 @@ export interface ExchangeHost {
   reply(head: ReplyHead, chunk: Uint8Array, last: boolean): boolean;
   replyData(chunk: Uint8Array, last: boolean): boolean;
   /** The exchange has failed, for this reason. A receipt may still follow. */
-  reset(head: ResetHead): void;
+  failed(head: ResetHead): void;
   /** The last word: nothing more is said about this exchange. */
   receipt(head: ReceiptHead): void;
   /** A line of output. False: it was dropped. */
@@ -189,7 +189,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
     if (!this.#apply({ type: "reply-aborted" })) return;
     this.#source = undefined;
     this.#repliedAt = performance.now();
-    this.#host.reset({
+    this.#host.failed({
       reason: "reply-aborted",
       detail: `The program of ${this.#plan.operation} closed its connection before its reply's end`,
     });
@@ -259,7 +259,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
   /** The exchange ends before its program began. */
   #refuse(why: ResetHead): void {
     if (!this.#apply({ type: "refused" })) return;
-    this.#host.reset(why);
+    this.#host.failed(why);
     this.#close("too-late");
     this.#host.receipt(this.#emptyReceipt("itself"));
   }
@@ -321,7 +321,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
       return;
     }
     this.#apply({ type: "silent" });
-    this.#host.reset(this.#silence());
+    this.#host.failed(this.#silence());
     this.#endTree();
   }
 

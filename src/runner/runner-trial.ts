@@ -61,7 +61,7 @@ export class HeardExchange implements ExchangeHost {
     return this.room;
   }
 
-  reset(head: ResetHead): void {
+  failed(head: ResetHead): void {
     this.resetHead = head;
   }
 

@@ -89,7 +89,7 @@ export class Runner {
   request(head: RequestHead, host: ExchangeHost): Exchange | undefined {
     const plan = this.#plans.get(head.operation);
     if (plan === undefined) {
-      host.reset({ reason: "spawn-failed", detail: `This instance has no program for ${head.operation}` });
+      host.failed({ reason: "spawn-failed", detail: `This instance has no program for ${head.operation}` });
       host.receipt(emptyReceipt(0, 0, "itself"));
       return undefined;
     }

@@ -1,0 +1,118 @@
+/**
+ * The process as functions see it: their environment and working directory, `console`, stdout and stderr, which all lead to
+ * the host's log, and what they throw where nobody catches it, which costs them a log line and not the instance.
+ */
+import { formatWithOptions } from "node:util";
+import type { LogLevel } from "./function-log.ts";
+import { OutputLines, type TakeLine } from "./output-lines.ts";
+
+export interface AuthorEvents {
+  printed(level: LogLevel, text: string): void;
+  readonly stdout: TakeLine;
+  readonly stderr: TakeLine;
+  /** Nobody has caught it: a promise that was rejected, or an error out of a timer or another callback. */
+  uncaught(error: unknown, where: "promise" | "callback"): void;
+  /** `process.exit` was called, or nothing can go on. Nothing asynchronous happens any more. */
+  exiting(status: number): void;
+}
+
+/** What is printed most. Others come by way of a console of Node's, which is loaded when one of them is used. */
+const levels = { debug: "debug", log: "info", info: "info", warn: "warn", error: "error" } as const;
+
+const otherMethods = [
+  "dir",
+  "dirxml",
+  "table",
+  "assert",
+  "count",
+  "countReset",
+  "group",
+  "groupCollapsed",
+  "groupEnd",
+  "time",
+  "timeLog",
+  "timeEnd",
+] as const;
+
+/** Gives functions their environment, and nothing of the runner's. */
+export function setSurroundings(environment: Iterable<readonly [string, string]>, folder: string): void {
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  for (const [name, value] of environment) process.env[name] = value;
+  process.chdir(folder);
+}
+
+/** From now on everything that functions print or throw is told here. */
+export function captureOutput(events: AuthorEvents): void {
+  captureConsole(events);
+  captureStream("stdout", events.stdout);
+  captureStream("stderr", events.stderr);
+  process.on("unhandledRejection", (error: unknown) => events.uncaught(error, "promise"));
+  process.on("uncaughtException", (error) => events.uncaught(error, "callback"));
+  process.on("exit", (status) => events.exiting(status));
+}
+
+function captureConsole(events: AuthorEvents): void {
+  for (const [method, level] of Object.entries(levels)) {
+    define(console, method, (...values: readonly unknown[]) => events.printed(level, formatted(values)));
+  }
+  define(console, "trace", (...values: readonly unknown[]) => {
+    const { stack = "" } = new Error(formatted(values));
+    events.printed("debug", stack.replace(/^Error/, "Trace"));
+  });
+  let rest: OtherConsole | undefined;
+  for (const method of otherMethods) {
+    define(console, method, (...values: readonly unknown[]) => {
+      rest ??= otherConsole(events);
+      return Reflect.apply(rest[method], rest, values) as unknown;
+    });
+  }
+}
+
+/** One text is printed as it is, whatever it holds: only a format has its % read. */
+function formatted(values: readonly unknown[]): string {
+  const [first] = values;
+  return values.length === 1 && typeof first === "string" ? first : formatWithOptions({ colors: false }, ...values);
+}
+
+type OtherConsole = InstanceType<typeof console.Console>;
+
+function otherConsole(events: AuthorEvents): OtherConsole {
+  const sink = (level: LogLevel) => ({
+    write: (text: string) => events.printed(level, text.replace(/\n$/, "")),
+    on: () => {},
+    once: () => {},
+    removeListener: () => {},
+    listenerCount: () => 0,
+  });
+  // Node's console takes whatever can be written to.
+  return new console.Console({ stdout: sink("info"), stderr: sink("warn"), colorMode: false } as never);
+}
+
+/** The stream itself is made only for those who use it: that takes a millisecond. */
+function captureStream(name: "stdout" | "stderr", take: TakeLine): void {
+  const original = Object.getOwnPropertyDescriptor(process, name) ?? {};
+  let captured: unknown;
+  Object.defineProperty(process, name, {
+    configurable: true,
+    enumerable: true,
+    get: () => (captured ??= withWrite(Reflect.get(Object.defineProperty({}, name, original), name), new OutputLines(take))),
+  });
+}
+
+function withWrite(stream: unknown, lines: OutputLines): unknown {
+  define(stream as object, "write", (chunk: string | Uint8Array, encoding?: unknown, written?: unknown) => {
+    lines.push(typeof chunk === "string" ? Buffer.from(chunk, asEncoding(encoding)) : chunk);
+    const callback = typeof encoding === "function" ? encoding : written;
+    if (typeof callback === "function") queueMicrotask(() => void Reflect.apply(callback, undefined, []));
+    return true;
+  });
+  return stream;
+}
+
+function asEncoding(encoding: unknown): BufferEncoding {
+  return typeof encoding === "string" && Buffer.isEncoding(encoding) ? encoding : "utf8";
+}
+
+function define(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, writable: true, configurable: true, enumerable: true });
+}

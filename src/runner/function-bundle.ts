@@ -1,0 +1,67 @@
+/** An app's functions as they are imported: one file with all of them, and in it the exports that the service file names. */
+import type { FunctionSpec, FunctionsSpec } from "../link/messages.ts";
+import { failureText } from "./function-failure.ts";
+
+export type FoundExport =
+  /** Called with what its author declared: (input, ctx), or (line, ctx). */
+  | { readonly kind: "function"; readonly call: (...args: readonly unknown[]) => unknown }
+  /** The Fetch-handler convention: an object with `fetch(request, ctx)`. */
+  | { readonly kind: "fetch"; readonly call: (...args: readonly unknown[]) => unknown };
+
+export type FoundExports =
+  | { readonly ok: true; readonly calls: readonly FoundExport[]; readonly listeners: readonly FoundExport[] }
+  | { readonly ok: false; readonly message: string };
+
+/** Imports an app's bundle, which runs its modules' code, and finds what the spec names in it. */
+export async function importFunctions(spec: FunctionsSpec): Promise<FoundExports> {
+  let modules: readonly unknown[];
+  try {
+    modules = modulesOf(await importBundle(spec));
+  } catch (error) {
+    return { ok: false, message: `cannot load its functions: ${failureText(error)}` };
+  }
+  const calls: FoundExport[] = [];
+  const listeners: FoundExport[] = [];
+  const faults: string[] = [];
+  for (const one of spec.calls) keep(one, findExport(modules, one, true), calls, faults);
+  for (const one of spec.listeners) keep(one, findExport(modules, one, false), listeners, faults);
+  return faults.length === 0 ? { ok: true, calls, listeners } : { ok: false, message: faults.join("; ") };
+}
+
+/** The bundle may be gone where the plain one is not: bytecode is made for one version of the runtime. */
+async function importBundle({ bundle, plainBundle }: FunctionsSpec): Promise<unknown> {
+  if (bundle === plainBundle || (await Bun.file(bundle).exists())) return import(bundle);
+  return import(plainBundle);
+}
+
+/** The bundle's default export is the list of modules; a bundle with bytecode is CommonJS, whose default is all of its exports. */
+function modulesOf(bundle: unknown): readonly unknown[] {
+  let it = bundle;
+  for (let depth = 0; depth < 2 && !Array.isArray(it); depth++) it = property(it, "default");
+  if (!Array.isArray(it)) throw new TypeError("its default export is not a list of modules");
+  return it;
+}
+
+function keep(spec: FunctionSpec, found: FoundExport | string, into: FoundExport[], faults: string[]): void {
+  if (typeof found === "string") faults.push(`cannot serve ${spec.operation}: ${found}`);
+  else into.push(found);
+}
+
+/** Or in words why it cannot be called. */
+function findExport(modules: readonly unknown[], spec: FunctionSpec, mayFetch: boolean): FoundExport | string {
+  const value = property(modules[spec.module], spec.export);
+  if (isCallable(value)) return { kind: "function", call: value };
+  const fetch = mayFetch && spec.export === "default" ? property(value, "fetch") : undefined;
+  if (isCallable(fetch)) return { kind: "fetch", call: fetch.bind(value) };
+  const what = value === null ? "null" : Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+  if (value === undefined) return `its file has no export "${spec.export}"`;
+  return `its export "${spec.export}" is ${what}, not a function${mayFetch ? "; the default export may also be an object with fetch()" : ""}`;
+}
+
+function isCallable(value: unknown): value is (...args: readonly unknown[]) => unknown {
+  return typeof value === "function";
+}
+
+function property(value: unknown, name: string): unknown {
+  return (typeof value === "object" || typeof value === "function") && value !== null ? Reflect.get(value, name) : undefined;
+}

@@ -1,0 +1,93 @@
+/** What a function gets of its request (`input`). The body is read at once, as most functions want it; the rest when it is asked for. */
+import type { CallHead } from "../link/messages.ts";
+
+/** The call as its input sees it. */
+export interface InputSource {
+  readonly head: CallHead;
+  /** The request's body, where it is whole; undefined: there is none, or it is a stream. */
+  readonly bytes: Uint8Array | undefined;
+  /** The request's body, where it comes as it is read. */
+  readonly stream: ReadableStream<Uint8Array> | undefined;
+  readonly signal: AbortSignal;
+}
+
+const none: Readonly<Record<string, unknown>> = Object.freeze({});
+
+export class FunctionInput {
+  /** JSON: its value. Other media types: a stream of bytes. */
+  readonly body: unknown;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly #source: InputSource;
+  #headers: Readonly<Record<string, unknown>> | undefined;
+  #request: Request | undefined;
+
+  constructor(source: InputSource) {
+    this.#source = source;
+    const { head, bytes } = source;
+    this.params = head.params ?? none;
+    this.query = head.queryValues ?? none;
+    this.body = bytes === undefined ? source.stream : JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  }
+
+  /** By names in lower case; declared ones as the contract types them. */
+  get headers(): Readonly<Record<string, unknown>> {
+    return (this.#headers ??= headersOf(this.#source.head));
+  }
+
+  get request(): Request {
+    return (this.#request ??= requestOf(this.#source));
+  }
+}
+
+/** A web-standard Request. Its body is the input's: read one of them. */
+export function requestOf(source: InputSource): Request {
+  const { head, bytes, stream } = source;
+  const request = new CallRequest(urlOf(head), {
+    method: head.method,
+    headers: requestHeaders(head),
+    ...(bytes !== undefined ? { body: bytes } : stream !== undefined ? { body: stream } : {}),
+  });
+  request.source = source;
+  return request;
+}
+
+class CallRequest extends Request {
+  source: InputSource | undefined;
+}
+// An AbortController is only made for those who look at the signal.
+Object.defineProperty(CallRequest.prototype, "signal", {
+  get(this: CallRequest): AbortSignal | undefined {
+    return this.source?.signal;
+  },
+});
+
+function urlOf({ host, path, query }: CallHead): string {
+  const target = query === "" ? path : `${path}?${query}`;
+  const url = `http://${host === "" ? "localhost" : host}${target}`;
+  return URL.canParse(url) ? url : `http://localhost${target}`;
+}
+
+function requestHeaders({ headers, body }: CallHead): Headers {
+  const list = new Headers();
+  for (let at = 0; at + 1 < headers.length; at += 2) list.append(headers[at] ?? "", headers[at + 1] ?? "");
+  // A form or XML that the contract made JSON of.
+  if (body === "json" && !/[/+]json\b/i.test(list.get("content-type") ?? "")) {
+    list.set("content-type", "application/json");
+    list.delete("content-length");
+  }
+  return list;
+}
+
+function headersOf({ headers, headerValues }: CallHead): Readonly<Record<string, unknown>> {
+  // Without a prototype: a header may have any token as its name, "constructor" too.
+  const byName = Object.create(null) as Record<string, string>;
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at] ?? "";
+    const value = headers[at + 1] ?? "";
+    const before = byName[name];
+    // RFC 9110 §5.3; cookies are joined by their own rule (RFC 9113 §8.2.3).
+    byName[name] = before === undefined ? value : before + (name === "cookie" ? "; " : ", ") + value;
+  }
+  return headerValues === undefined ? byName : Object.assign(byName, headerValues);
+}
