@@ -24,6 +24,7 @@ function contractWith(...operations: readonly string[]): Contract {
     openapi: "3.1.0",
     title: "Test",
     files: [],
+    bundled: () => ({}),
     operations: operations.map((operation): ContractOperation => {
       const [method = "", path = ""] = operation.split(" ");
       return {

@@ -7,35 +7,44 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runtimeFolders } from "../config/surroundings.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
-import { codeOf } from "../core/system-error.ts";
+import type { Front } from "../gateway/front.ts";
 import { Gateway } from "../gateway/gateway.ts";
-import { type Front, openHttpFront } from "../gateway/http-front.ts";
+import { openHttpFront } from "../gateway/http-front.ts";
 import type { ServedOperation } from "../gateway/operation.ts";
-import { problemResponse } from "../gateway/problem-response.ts";
-import { RouteConflict, Router } from "../gateway/router.ts";
+import type { Pages } from "../gateway/pages.ts";
+import { Router } from "../gateway/router.ts";
 import type { ProgramSample } from "../link/messages.ts";
 import { InstanceFailure } from "../pool/instance.ts";
 import type { PoolEvents } from "../pool/pool.ts";
+import { Spares } from "../pool/spares.ts";
 import { detectMemoryAccounting, sweepGroups } from "../sandbox/instance-groups.ts";
+import { docsPages } from "./docs-pages.ts";
 import type { HostSettings, ReloadedApp, ReloadOutcome, RunningHost, ServedApp, StartFailure, StartOutcome } from "./host.ts";
-import { loadApp } from "./load-app.ts";
+import { Listeners } from "./listeners.ts";
+import { loadApp, type LoadedApp } from "./load-app.ts";
 import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision.ts";
-import { openRunFolder, passable, RunFolderFailure } from "./run-folder.ts";
+import { describeHost, openRunFolder, passable } from "./run-folder.ts";
+import { checkSecrets, type DeliveredSecrets, deliverSecrets } from "./secrets.ts";
+import { httpListenFailure, messageOf, revisionProblem, toStartFailure } from "./start-failure.ts";
 import { FileWatch } from "./watch.ts";
 
 /** Starts a host. A failure leaves nothing behind. */
 export async function startHost(settings: HostSettings): Promise<StartOutcome> {
-  const loaded = await loadAll(settings.folders);
-  if (!loaded.ok) return { ok: false, failure: { kind: "configuration", problems: loaded.problems } };
-  const unknown = await findAddress(settings.address);
-  if (unknown !== undefined) return { ok: false, failure: unknown };
   const host = new Host(settings);
+  const failed = async (failure: StartFailure): Promise<StartOutcome> => {
+    await host.stop();
+    return { ok: false, failure };
+  };
   try {
+    host.open();
+    const loaded = await loadAll(settings, host.buildsFolder);
+    if (!loaded.ok) return await failed({ kind: "configuration", problems: loaded.problems });
+    const unknown = await findAddress(settings.address);
+    if (unknown !== undefined) return await failed(unknown);
     await host.start(loaded.apps);
     return { ok: true, host, warnings: loaded.apps.flatMap((app) => app.warnings) };
   } catch (error) {
-    await host.stop();
-    return { ok: false, failure: toFailure(error, settings) };
+    return await failed(toStartFailure(error));
   }
 }
 
@@ -54,9 +63,10 @@ async function findAddress(address: string): Promise<StartFailure | undefined> {
 }
 
 async function loadAll(
-  folders: readonly string[],
+  settings: HostSettings,
+  buildInto: string,
 ): Promise<{ readonly ok: true; readonly apps: readonly ReadyApp[] } | { readonly ok: false; readonly problems: readonly Diagnostic[] }> {
-  const loaded = await Promise.all(folders.map(loadApp));
+  const loaded = await Promise.all(settings.folders.map((folder) => loadOne(folder, settings, buildInto)));
   const problems = loaded.flatMap((app) => (app.ok ? [] : app.problems));
   const apps = loaded.filter((app) => app.ok);
   const names = new Map<string, string>();
@@ -75,11 +85,26 @@ async function loadAll(
   return problems.length === 0 ? { ok: true, apps } : { ok: false, problems };
 }
 
+/** An app, with what else it needs of where it is served. In "dev" types are checked beside serving. */
+async function loadOne(folder: string, { mode, secretsFolder }: HostSettings, buildInto: string): Promise<LoadedApp> {
+  const loaded = await loadApp(folder, { buildInto, typeCheck: mode === "serve" });
+  if (!loaded.ok) return loaded;
+  const problems = checkSecrets(loaded.app, secretsFolder);
+  return problems.length === 0 ? loaded : { ok: false, problems: [...loaded.warnings, ...problems], inputs: filesOf(loaded) };
+}
+
+/** What an app is made of: watched for a change. */
+function filesOf({ app, contract, build }: ReadyApp): readonly string[] {
+  return [app.file, ...(contract?.files ?? []), ...(build?.inputs ?? [])];
+}
+
 /** An app with the revision that serves it now. */
 interface Serving {
   readonly folder: string;
   revision: Revision;
   fingerprint: string;
+  /** Of a version that is not served, because something is wrong with it. */
+  rejected: readonly string[];
 }
 
 class Host implements RunningHost {
@@ -89,8 +114,13 @@ class Host implements RunningHost {
   readonly #retiring = new Map<Revision, Promise<void>>();
   readonly #samples = new Map<string, readonly ProgramSample[]>();
   readonly #watch: FileWatch;
+  readonly #listeners: Listeners;
+  /** The contracts of what is served now, for people. */
+  #docs: Pages | undefined;
+  #spares: Spares | undefined;
   #runFolder: string | undefined;
   #appFolders = 0;
+  #secretFolders = 0;
   #front: Front | undefined;
   #draining: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -100,45 +130,56 @@ class Host implements RunningHost {
 
   constructor(settings: HostSettings) {
     this.#settings = settings;
-    this.#gateway = new Gateway({ log: settings.log, timing: settings.timing });
+    const { log, timing, docs } = settings;
+    this.#gateway = new Gateway({ log, timing, ...(docs ? { pages: (path) => this.#docs?.(path) } : {}) });
+    this.#listeners = new Listeners(log);
     this.#watch = new FileWatch(() => {
-      this.reload().catch((error: unknown) =>
-        settings.log.host({ level: "error", event: "reload-failed", message: `Cannot reload: ${messageOf(error)}` }),
-      );
+      this.reload().catch((error: unknown) => log.host({ level: "error", event: "reload-failed", message: `Cannot reload: ${messageOf(error)}` }));
     });
   }
 
-  async start(apps: readonly ReadyApp[]): Promise<void> {
-    // What hosts that were killed left behind goes first, so that nothing of theirs is taken for ours.
+  /** Makes room for what lives only while it runs. What hosts that were killed left behind goes first, so that nothing of theirs is taken for ours. */
+  open(): void {
     sweepGroups();
     this.#runFolder = openRunFolder(runtimeFolders());
+    mkdirSync(this.buildsFolder, { mode: 0o700 });
+  }
+
+  /** Where functions are built. */
+  get buildsFolder(): string {
+    return join(this.#runFolder ?? "", "builds");
+  }
+
+  async start(apps: readonly ReadyApp[]): Promise<void> {
+    const { address, port, log, watch, spares } = this.#settings;
+    this.#spares = new Spares({ folder: this.#runFolder ?? "", count: apps.some(({ build }) => build !== undefined) ? spares : 0 });
     const revisions = apps.map((loaded) => this.#makeRevision(loaded));
     const router = new Router(revisions.flatMap((revision) => revision.routes));
     for (const revision of revisions) {
-      this.#serving.push({ folder: revision.loaded.app.folder, revision, fingerprint: await fingerprint(revision.loaded) });
+      const { app } = revision.loaded;
+      this.#serving.push({ folder: app.folder, revision, fingerprint: await fingerprint(revision.loaded), rejected: [] });
     }
     await Promise.all(revisions.map(startInstances));
-    this.#gateway.route(router);
-    const { address, port, log } = this.#settings;
-    this.#front = openHttpFront(
-      {
-        address,
-        port,
-        failed: (error) => {
-          log.host({
-            level: "error",
-            event: "gateway-failure",
-            message: `The gateway failed on a request: ${error.stack ?? error.message}`,
-          });
-          const requestId = crypto.randomUUID();
-          const problem = { kind: "host-failure", detail: "The host failed on this request; its log says how" } as const;
-          return problemResponse(problem, new Headers({ "x-request-id": requestId }), requestId);
+    this.#route(router);
+    await this.#listeners.apply(revisions);
+    try {
+      this.#front = openHttpFront(
+        {
+          address,
+          port,
+          onRefused: (refused) => log.exchange(refused),
+          onDefect: (error) =>
+            log.host({ level: "error", event: "gateway-failure", message: `The gateway failed on a request: ${error.stack ?? error.message}` }),
         },
-      },
-      (request, connection) => this.#gateway.handle(request, connection),
-    );
-    if (this.#settings.watch) this.#watchFiles();
+        this.#gateway.handle,
+      );
+    } catch (error) {
+      throw httpListenFailure(error, { address, port });
+    }
+    describeHost(this.#runFolder ?? "", { url: this.url, apps: this.apps });
+    if (watch) this.#watchFiles();
     this.#tellMemoryAccounting();
+    this.#checkTypes(revisions);
   }
 
   get url(): string {
@@ -153,8 +194,11 @@ class Host implements RunningHost {
         method,
         path: loaded.app.base + path,
         handled: handler !== undefined,
+        ...(handler === undefined ? {} : { handler: handler.kind }),
+        ...(contract?.operationId === undefined ? {} : { operationId: contract.operationId }),
         validated: contract !== undefined && handler !== undefined && handler.validateIn !== false,
       })),
+      listeners: this.#listeners.of(loaded.app.name),
       limitsNotHeld: pool.limitsNotHeld,
     }));
   }
@@ -164,9 +208,10 @@ class Host implements RunningHost {
   }
 
   async reload(): Promise<ReloadOutcome> {
+    const askedAt = performance.now();
     // One at a time; a change that comes meanwhile is seen by the next.
     while (this.#reloading !== undefined) await this.#reloading;
-    this.#reloading = this.#reloadAll();
+    this.#reloading = this.#reloadAll(askedAt);
     try {
       return await this.#reloading;
     } finally {
@@ -188,9 +233,10 @@ class Host implements RunningHost {
   async #drain(): Promise<void> {
     this.#watch.close();
     const closed = this.#front?.drain();
-    const idle = this.#gateway.drain();
+    const idle = Promise.all([this.#gateway.drain(), this.#listeners.drain()]);
     if (!(await within(idle, this.#settings.graceMs))) {
       this.#gateway.abort();
+      this.#listeners.close();
       await within(idle, programGraceMs * 2);
     }
     if (closed !== undefined) await within(closed, 1_000);
@@ -205,9 +251,10 @@ class Host implements RunningHost {
     this.#watch.close();
     void this.#front?.drain();
     this.#gateway.abort();
+    this.#listeners.close();
     const revisions = [...this.#serving.map(({ revision }) => revision), ...this.#retiring.keys()];
     if (this.#starting !== undefined) revisions.push(this.#starting);
-    await Promise.all(revisions.map((revision) => revision.pool.kill("the host was stopped")));
+    await Promise.all([this.#spares?.close(), ...revisions.map((revision) => revision.pool.kill("the host was stopped"))]);
     // It fails by that, and tells so itself; what it began has to be gone.
     await this.#reloading?.catch(() => {});
     await this.#front?.close();
@@ -226,6 +273,7 @@ class Host implements RunningHost {
     const folder = replaces?.folder ?? this.#makeAppFolder();
     const { log } = this.#settings;
     const events: PoolEvents = {
+      output: (instance, line) => log.output({ app: loaded.app.name, instance, ...line }),
       sample: (instance, sample) => this.#samples.set(instance, sample.programs),
       stopped: (instance, reason, expected) => {
         this.#samples.delete(instance);
@@ -234,7 +282,14 @@ class Host implements RunningHost {
         else log.host({ level: "error", event: "instance-died", message: `An instance of ${loaded.app.name} is gone: ${reason}`, fields });
       },
     };
-    return new Revision({ loaded, folder, events, ...(replaces === undefined ? {} : { replaces }) });
+    const spares = this.#spares ?? new Spares({ folder, count: 0 });
+    return new Revision({ loaded, folder, secrets: this.#deliverSecrets(loaded, folder), spares, replaces, events });
+  }
+
+  #deliverSecrets({ app }: ReadyApp, folder: string): DeliveredSecrets | undefined {
+    const { secretsFolder } = this.#settings;
+    if (app.secrets.length === 0 || secretsFolder === undefined) return undefined;
+    return deliverSecrets(app, secretsFolder, join(folder, `secrets-${this.#secretFolders++}`));
   }
 
   /** An app's revisions share a folder, so that a reply which reaches another revision's socket finds its own instance. */
@@ -245,10 +300,12 @@ class Host implements RunningHost {
     return folder;
   }
 
-  async #reloadAll(): Promise<ReloadOutcome> {
+  async #reloadAll(askedAt: number): Promise<ReloadOutcome> {
     const apps: ReloadedApp[] = [];
     for (const serving of this.#serving) {
-      const told = { ...(await this.#reloadOne(serving)), name: serving.revision.loaded.app.name, folder: serving.folder };
+      const outcome = await this.#reloadOne(serving);
+      const tookMs = outcome.outcome === "reloaded" ? { tookMs: performance.now() - askedAt } : {};
+      const told = { ...outcome, ...tookMs, name: serving.revision.loaded.app.name, folder: serving.folder };
       apps.push(told);
       this.#settings.onReload?.(told);
     }
@@ -256,29 +313,29 @@ class Host implements RunningHost {
   }
 
   async #reloadOne(serving: Serving): Promise<Pick<ReloadedApp, "outcome" | "problems">> {
-    const loaded = await loadApp(serving.folder);
+    const loaded = await loadOne(serving.folder, this.#settings, this.buildsFolder);
+    serving.rejected = loaded.ok ? [] : loaded.inputs;
     if (!loaded.ok) return { outcome: "kept-old", problems: loaded.problems };
     const print = await fingerprint(loaded);
     if (print === serving.fingerprint) return { outcome: "unchanged", problems: loaded.warnings };
     if (this.#stopping !== undefined) return { outcome: "kept-old", problems: [] };
     const old = serving.revision;
-    const fresh = this.#makeRevision(loaded, old);
-    this.#starting = fresh;
+    let fresh: Revision | undefined;
     try {
+      fresh = this.#starting = this.#makeRevision(loaded, old);
       const others = this.#serving.filter((other) => other !== serving).map(({ revision }) => revision);
-      const router = new Router([...others, fresh].flatMap((revision) => revision.routes));
+      const all = [...others, fresh];
+      const router = new Router(all.flatMap((revision) => revision.routes));
       await startInstances(fresh);
       if (this.#draining !== undefined || this.#stopping !== undefined) throw new Error("The host is stopping");
+      await this.#listeners.apply(all);
       serving.revision = fresh;
       serving.fingerprint = print;
       fresh.applyLimits();
-      this.#gateway.route(router);
+      this.#route(router);
     } catch (error) {
-      await fresh.pool.kill("its revision could not start");
-      const problem: Diagnostic = isRouteConflict(error)
-        ? conflict(error)
-        : { severity: "error", file: loaded.app.file, message: messageOf(error) };
-      return { outcome: "kept-old", problems: [...loaded.warnings, problem] };
+      await fresh?.pool.kill("its revision could not start");
+      return { outcome: "kept-old", problems: [...loaded.warnings, revisionProblem(error, loaded.app.file)] };
     } finally {
       this.#starting = undefined;
     }
@@ -286,11 +343,17 @@ class Host implements RunningHost {
       old,
       old.retire().finally(() => this.#retiring.delete(old)),
     );
+    this.#checkTypes([fresh]);
     return { outcome: "reloaded", problems: loaded.warnings };
   }
 
+  #route(router: Router<ServedOperation>): void {
+    this.#gateway.route(router);
+    if (this.#settings.docs) this.#docs = docsPages(this.#serving.map(({ revision }) => revision.loaded));
+  }
+
   #watchFiles(): void {
-    this.#watch.set(this.#serving.flatMap(({ revision: { loaded } }) => [loaded.app.file, ...(loaded.contract?.files ?? [])]));
+    this.#watch.set(this.#serving.flatMap(({ revision: { loaded }, rejected }) => [...filesOf(loaded), ...rejected]));
   }
 }
 
@@ -310,55 +373,4 @@ async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
   const done = await Promise.race([work.then(() => true), late]);
   clearTimeout(timer);
   return done;
-}
-
-function toFailure(error: unknown, { address, port }: HostSettings): StartFailure {
-  if (isRouteConflict(error)) return { kind: "configuration", problems: [conflict(error)] };
-  if (error instanceof InstanceFailure) {
-    const { message, code } = error;
-    if (code !== "reply-socket-in-use") return { kind: "instance-failed", message };
-    const hint = "Another host serves this app, or one with the same `socket:`. End it, or give this one a `socket:` of its own";
-    return { kind: code, message, hint };
-  }
-  if (error instanceof RunFolderFailure) return { kind: "no-run-folder", message: error.message, hint: error.hint };
-  switch (codeOf(error)) {
-    case "EADDRINUSE":
-      return {
-        kind: "address-in-use",
-        message: `Cannot listen on ${address} port ${port}: it is in use`,
-        hint: `Choose another with --port, or see who has it: ss -ltnp "sport = :${port}"`,
-      };
-    case "EACCES":
-      return {
-        kind: "address-not-allowed",
-        message: `Cannot listen on ${address} port ${port}: ports below 1024 need root or CAP_NET_BIND_SERVICE`,
-        hint: "Choose a port from 1024 with --port",
-      };
-    case "EADDRNOTAVAIL":
-      return {
-        kind: "address-not-allowed",
-        message: `Cannot listen on ${address}: this machine does not have the address`,
-        hint: "Choose 127.0.0.1, 0.0.0.0 or one that 'ip addr' shows with --address",
-      };
-    default:
-      return { kind: "instance-failed", message: messageOf(error) };
-  }
-}
-
-function isRouteConflict(error: unknown): error is RouteConflict<ServedOperation> {
-  return error instanceof RouteConflict;
-}
-
-/** Two apps claim the same requests (within one app the service file's checker has found it). */
-function conflict({ first, second }: RouteConflict<ServedOperation>): Diagnostic {
-  return {
-    severity: "error",
-    message: `${second.key} of app "${second.app.name}" would answer the same requests as ${first.key} of app "${first.app.name}"`,
-    hint: 'Give one of them another "base" or other "hosts"',
-    ...(second.handler === undefined ? {} : { place: second.handler.place }),
-  };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
