@@ -13,6 +13,8 @@ export interface Contract {
   readonly operations: readonly ContractOperation[];
   /** Every file that was read ($refs followed), absolute: what `--watch` watches. */
   readonly files: readonly string[];
+  /** The document as one JSON value: what it refers to in other files is under its `components`. Made when asked for, each time. */
+  bundled(): Readonly<Record<string, unknown>>;
 }
 
 export type LoadedContract =

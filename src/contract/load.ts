@@ -3,6 +3,7 @@
  */
 import { basename, resolve } from "node:path";
 import type { Diagnostic } from "../core/diagnostic.ts";
+import { bundle } from "./bundle.ts";
 import type { LoadedContract } from "./contract.ts";
 import type { Dialect } from "./dialect.ts";
 import { readDocuments } from "./documents.ts";
@@ -34,6 +35,7 @@ export async function loadContract(file: string): Promise<LoadedContract> {
       title: textOf(member(member(source.value, "info"), "title")) ?? basename(source.path),
       operations: found.operations,
       files: [...documents.files.keys()],
+      bundled: () => bundle(documents),
     },
     warnings: [...structure, ...graph.warnings, ...found.problems],
   };
