@@ -6,6 +6,7 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, wri
 import { join } from "node:path";
 import { socketPathBytesMax } from "../core/socket-path.ts";
 import { reasonOf } from "../core/system-error.ts";
+import { endProcessesOf } from "../sandbox/process.ts";
 import { processStart } from "../sandbox/process-figures.ts";
 
 const ownerFile = "host.json";
@@ -69,7 +70,9 @@ function refuseForeign(base: string): void {
 function removeAbandoned(base: string): void {
   for (const name of readdirSync(base)) {
     const folder = join(base, name);
-    if (name.startsWith(prefix) && !isOwned(folder)) rmSync(folder, { recursive: true, force: true });
+    if (!name.startsWith(prefix) || isOwned(folder)) continue;
+    endProcessesOf(folder);
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

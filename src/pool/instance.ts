@@ -80,7 +80,7 @@ export class Instance {
   connections = 0;
   /** Connections that wait for an answer. */
   busyConnections = 0;
-  /** Exchanges, calls and connections it was given. */
+  /** Exchanges and calls it was given, and lines of connections. */
   served = 0;
 
   readonly #events: InstanceEvents;
@@ -129,6 +129,7 @@ export class Instance {
       over: (work, sound) => this.#workOver(work, sound),
       overdue: () => this.#pulse.overdue(),
       busier: (by) => void (this.busyConnections += by),
+      lines: (count) => void (this.served += count),
     };
     this.#startTimer = setTimeout(() => this.#stop(`did not start within ${startTimeoutMs} ms`), startTimeoutMs);
     // Whoever does not ask for readiness hears of the failure by `stopped`.
@@ -206,7 +207,9 @@ export class Instance {
 
   /** Continues it, when it is frozen. */
   wake(): void {
-    if (this.#step({ event: "wake" })) this.#runner.process.resume();
+    if (!this.#step({ event: "wake" })) return;
+    this.#runner.process.resume();
+    this.#idleSince = performance.now();
   }
 
   /** To be called each `beatMs` while it is `watched`. */
@@ -278,7 +281,7 @@ export class Instance {
 
   #take(work: RunnerWork): void {
     if (this.#state.at === "frozen") this.wake();
-    this.served++;
+    if (work.kind !== "connection") this.served++;
     this.#work.set(work.number, work);
     this.#runner.channel.exchangesOpen = this.#work.size;
   }

@@ -17,8 +17,9 @@ import {
 } from "./autoscaler.ts";
 import { Balancer } from "./balancer.ts";
 import { Demand, sampleMs } from "./demand.ts";
-import { afterWork, type Ejection, neverEjected } from "./ejection.ts";
+import { afterWork } from "./ejection.ts";
 import { Instance, type InstanceEvents, type InstanceOptions, type StrayOutput } from "./instance.ts";
+import { type Member, Members } from "./members.ts";
 import { beatMs } from "./pulse.ts";
 import { type RecycleLimits, wornBy } from "./recycle.ts";
 import type { Spares } from "./spares.ts";
@@ -61,16 +62,6 @@ const freezeAfterMs = 10_000;
 /** How often memory is looked at, in ms. */
 const memoryLookMs = 5_000;
 
-/** An instance, and what the pool knows of it. */
-interface Member {
-  readonly instance: Instance;
-  ejection: Ejection;
-  /** It was asked to stop; why, where that is not idleness. */
-  leaving: { readonly why: string | undefined } | undefined;
-  /** It makes room for this one when that is ready. */
-  successor: Member | undefined;
-}
-
 export class Pool {
   readonly #options: PoolOptions;
   readonly #limits: Parameters<typeof decide>[1];
@@ -78,10 +69,7 @@ export class Pool {
   readonly #balancer: Balancer;
   readonly #demand = new Demand(stableWindowMs, panicWindowMs);
   readonly #callsMax: number;
-  readonly #members: Member[] = [];
-  /** Those that take work: awake, and frozen. Made anew when one changes. */
-  #awake: readonly Instance[] = [];
-  #frozen: readonly Instance[] = [];
+  readonly #members = new Members();
   /** Programs and connections, which any instance may take, and calls, which need room. */
   readonly #waitingOther = new Set<Waiting>();
   readonly #waitingCalls = new Set<Waiting>();
@@ -118,7 +106,7 @@ export class Pool {
 
   /** Limits that this machine does not let us hold, as sentences. */
   get limitsNotHeld(): readonly string[] {
-    return this.#members[0]?.instance.limitsNotHeld ?? [];
+    return this.#members.all[0]?.instance.limitsNotHeld ?? [];
   }
 
   /**
@@ -147,7 +135,7 @@ export class Pool {
     const instance = this.#pick(programLoad);
     if (instance !== undefined) {
       const handle = instance.exchange(request, payload, sink);
-      if (this.#members.length < this.#limits.max) this.#adjust();
+      if (this.#members.all.length < this.#limits.max) this.#adjust();
       return handle;
     }
     return this.#wait(new WaitingProgram(request, payload, sink, this.#waitingOther), this.#waitingOther);
@@ -170,14 +158,14 @@ export class Pool {
   /** Lets every instance finish what it has. Resolves when nothing is left. */
   async drain(): Promise<void> {
     this.#close();
-    await Promise.all(this.#members.map(({ instance }) => instance.drain()));
+    await Promise.all(this.#members.all.map(({ instance }) => instance.drain()));
     this.#stopTicking();
   }
 
   /** Ends every instance at once. */
   async kill(reason: string): Promise<void> {
     this.#close();
-    await Promise.all(this.#members.map(({ instance }) => instance.kill(reason)));
+    await Promise.all(this.#members.all.map(({ instance }) => instance.kill(reason)));
     this.#stopTicking();
   }
 
@@ -187,13 +175,13 @@ export class Pool {
   #pick(loadOf: (instance: Instance) => number): Instance | undefined {
     if (this.#ticker === undefined) this.#startTicking();
     // A frozen one is woken only when no other has room.
-    return this.#balancer.pick(this.#awake, loadOf) ?? this.#wake(this.#balancer.pick(this.#frozen, loadOf));
+    return this.#balancer.pick(this.#members.awake, loadOf) ?? this.#wake(this.#balancer.pick(this.#members.frozen, loadOf));
   }
 
   #wake(instance: Instance | undefined): Instance | undefined {
     if (instance === undefined) return undefined;
     instance.wake();
-    this.#sort();
+    this.#members.sort();
     return instance;
   }
 
@@ -229,38 +217,12 @@ export class Pool {
     this.#refuseWaiting("The app is being stopped");
   }
 
-  /** Who takes work, by state. */
-  #sort(): void {
-    const now = performance.now();
-    const serving = this.#members.filter(({ instance, leaving }) => leaving === undefined && instance.state === "ready");
-    const sound = serving.filter(({ ejection }) => ejection.untilMs <= now);
-    // The last ones are never ejected: failing work is better than none.
-    this.#awake = (sound.length > 0 ? sound : serving).map(({ instance }) => instance);
-    this.#frozen = this.#members.filter(({ instance }) => instance.state === "frozen").map(({ instance }) => instance);
-  }
-
   #view(): ScaleView {
-    let ready = 0;
-    let starting = 0;
-    let programsAtLeast = Infinity;
-    for (const { instance, leaving, successor } of this.#members) {
-      // One that is being replaced counts by who replaces it; one that does not answer is as good as none.
-      if (leaving !== undefined || successor !== undefined || instance.state === "unresponsive") continue;
-      if (instance.state === "ready" || instance.state === "frozen") {
-        ready++;
-        programsAtLeast = Math.min(programsAtLeast, instance.programs);
-      } else {
-        // One that died is still being cleaned up: its place is not free yet.
-        starting++;
-      }
-    }
     const { stable, panic } = this.#demand;
     return {
-      ready,
-      starting,
+      ...this.#members.counts(),
       waitingCalls: this.#waitingCalls.size,
       waitingOther: this.#waitingOther.size,
-      programsAtLeast: ready === 0 ? 0 : programsAtLeast,
       stable,
       panic,
       nowMs: performance.now(),
@@ -276,45 +238,37 @@ export class Pool {
     this.#wakeFor(decision.want);
     if (shrink) this.#shrink(view, decision);
     // While the configured reply socket's owner leaves nobody else can have it: the next one starts when it is gone.
-    if (this.#members.some(({ instance, leaving }) => leaving !== undefined && instance === this.#sharedOwner)) return;
+    if (this.#members.all.some(({ instance, leaving }) => leaving !== undefined && instance === this.#sharedOwner)) return;
     // Those that do not answer have a place of their own each, so that there is always an end.
-    const room = 2 * this.#limits.max - this.#members.length;
+    const room = 2 * this.#limits.max - this.#members.all.length;
     const start = Math.min(decision.want - view.ready - view.starting, room);
     for (let number = 0; number < start && this.#replacement === undefined; number++) this.#grow();
   }
 
   #wakeFor(want: number): void {
-    const missing = want - this.#awake.length;
-    // The last frozen one wakes for work and for nothing else.
-    if (missing <= 0 || this.#demand.none || this.#frozen.length === 0) return;
-    for (const instance of this.#frozen.slice(0, missing)) instance.wake();
-    this.#sort();
+    const { awake, frozen } = this.#members;
+    const missing = want - awake.length;
+    // While nothing runs the windows still ask for some: they may sleep.
+    if (missing <= 0 || frozen.length === 0 || this.#demandNow() === 0) return;
+    for (const instance of frozen.slice(0, missing)) instance.wake();
+    this.#members.sort();
     this.#serveWaiting();
   }
 
   #shrink(view: ScaleView, decision: ScaleDecision): void {
     let left = surplus(view, this.#limits, decision);
-    for (const member of this.#byIdleness()) {
+    for (const member of this.#members.byIdleness()) {
       if (left-- <= 0) return;
       this.#dismiss(member, undefined);
     }
   }
 
-  /** Members without any work that take some, the longest idle first. */
-  #byIdleness(): Member[] {
-    const idle = this.#members.filter(
-      ({ instance, leaving }) =>
-        leaving === undefined && instance.open === 0 && (instance.state === "ready" || instance.state === "frozen"),
-    );
-    return idle.toSorted((a, b) => b.instance.idleMs - a.instance.idleMs);
-  }
-
   #dismiss(member: Member, why: string | undefined): void {
     const { instance } = member;
     // The owner of the configured reply socket leaves last: programs of the others may reply there.
-    if (instance === this.#sharedOwner && this.#members.some((other) => other !== member && other.leaving === undefined)) return;
+    if (instance === this.#sharedOwner && this.#members.all.some((other) => other !== member && other.leaving === undefined)) return;
     member.leaving = { why };
-    this.#sort();
+    this.#members.sort();
     void instance.drain();
   }
 
@@ -345,42 +299,67 @@ export class Pool {
       stopped: (reason) => this.#stopped(member, reason),
     };
     const instance: Instance = new Instance({ ...this.#options, load }, events, this.#options.spares?.take());
-    const member: Member = { instance, ejection: neverEjected, leaving: undefined, successor: undefined };
-    this.#members.push(member);
+    const member = this.#members.add(instance);
     if (shared !== undefined) this.#sharedOwner = instance;
     return member;
   }
 
   #changed(member: Member): void {
-    if (member.instance.state === "ready" && member.ejection === neverEjected && member.instance.served === 0) {
-      this.#deathsInARow = 0;
-      // From here the path is this pool's own: nobody else's is ever taken.
-      this.#takesOverReplySocket = false;
-      for (const old of this.#members) if (old.successor === member) this.#dismiss(old, old.leaving?.why);
-    }
-    this.#sort();
+    this.#members.sort();
+    const { state } = member.instance;
+    if (state === "ready" && !member.served) this.#joined(member);
     this.#serveWaiting();
-    if (member.instance.state === "unresponsive") this.#adjust();
+    if (state === "unresponsive") this.#adjust();
+  }
+
+  /** An instance has become ready. */
+  #joined(member: Member): void {
+    member.served = true;
+    this.#deathsInARow = 0;
+    // From here the path is this pool's own: nobody else's is ever taken.
+    this.#takesOverReplySocket = false;
+    for (const old of this.#members.all) if (old.successor?.member === member) this.#dismiss(old, old.successor.why);
+    this.#planLook();
   }
 
   #freed(member: Member, sound: boolean): void {
     const ejection = afterWork(member.ejection, sound, sound ? 0 : performance.now());
     if (ejection !== member.ejection) {
       member.ejection = ejection;
-      this.#sort();
+      this.#members.sort();
     }
     if (this.#waitingCalls.size > 0) this.#serveWaiting();
   }
 
-  #recycle(_member: Member, _why: string): void {}
+  /** Replaces an instance that lives: the new one is started first, and the old one leaves when that is ready. */
+  #recycle(member: Member, why: string): void {
+    if (this.#closing || member.leaving !== undefined || member.successor !== undefined || this.#replacement !== undefined) return;
+    const spare = member.instance.open === 0 && this.#members.staying > Math.max(1, this.#limits.min);
+    // Of the configured reply socket there is one: its next owner starts when this one is gone.
+    if (spare || member.instance === this.#sharedOwner) return this.#dismiss(member, `recycled: ${why}`);
+    const successor = this.#grow();
+    if (successor !== undefined) member.successor = { member: successor, why: `recycled: ${why}` };
+  }
+
+  #recycleWorn(): void {
+    const { recycle } = this.#options;
+    if (recycle === undefined) return;
+    const weigh = recycle.memoryBytes !== undefined && this.#ticks % (memoryLookMs / sampleMs) === 0;
+    const now = performance.now();
+    for (const member of this.#members.all) {
+      const { instance } = member;
+      if (!member.served) continue;
+      const memoryBytes = weigh ? processFigures(instance.pid)?.residentBytes : undefined;
+      const why = wornBy({ ageMs: now - instance.startedMs, requests: instance.served, memoryBytes }, recycle);
+      if (why !== undefined) this.#recycle(member, why);
+    }
+  }
 
   #stopped(member: Member, reason: string): void {
-    this.#members.splice(this.#members.indexOf(member), 1);
-    this.#sort();
+    this.#members.remove(member);
     const expected = member.leaving !== undefined || this.#closing;
-    this.#events.stopped(member.instance.id, member.leaving?.why ?? reason, expected);
+    this.#events.stopped(member.instance.id, expected ? (member.leaving?.why ?? reason) : reason, expected);
     if (this.#sharedOwner === member.instance) this.#sharedOwner = undefined;
-    for (const old of this.#members) if (old.successor === member) old.successor = undefined;
     if (!expected) this.#replace(reason);
     // What came while it left waits for another.
     else this.#adjust();
@@ -389,7 +368,7 @@ export class Pool {
   /** An instance is gone: another takes its place, after a while when none comes up. */
   #replace(reason: string): void {
     const wait = Math.min(backOffMs.max, backOffMs.first * 2 ** this.#deathsInARow++);
-    if (this.#deathsInARow > 1 && this.#awake.length + this.#frozen.length === 0) {
+    if (this.#deathsInARow > 1 && this.#members.awake.length + this.#members.frozen.length === 0) {
       this.#refuseWaiting("No instance of the app comes up", reason);
     }
     this.#replacement ??= setTimeout(
@@ -397,7 +376,7 @@ export class Pool {
         this.#replacement = undefined;
         if (this.#closing) return;
         const orphaned = this.#options.sharedReplySocket !== undefined && this.#sharedOwner === undefined;
-        if (this.#members.length === 0 || orphaned) this.#grow();
+        if (this.#members.all.length === 0 || orphaned) this.#grow();
         else this.#adjust();
       },
       this.#deathsInARow === 1 ? 0 : wait,
@@ -419,11 +398,12 @@ export class Pool {
 
   #tick(): void {
     this.#ticks++;
-    if (this.#ticks % (beatMs / sampleMs) === 0) for (const { instance } of this.#members) if (instance.watched) instance.beat();
+    if (this.#ticks % (beatMs / sampleMs) === 0) for (const { instance } of this.#members.all) if (instance.watched) instance.beat();
     if (this.#closing) return;
-    if (this.#members.some(({ ejection }) => ejection.untilMs > 0)) this.#sort();
+    if (this.#members.ejected) this.#members.sort();
     this.#demand.sample(this.#demandNow());
     this.#adjust(this.#ticks % (shrinkEveryMs / sampleMs) === 0);
+    this.#recycleWorn();
     this.#lookForIdle();
     if (!this.#quiet()) return;
     this.#stopTicking();
@@ -435,27 +415,24 @@ export class Pool {
   /** Nobody has work, or had any in the long window: nothing has to tick. */
   #quiet(): boolean {
     const waiting = this.#waitingOther.size + this.#waitingCalls.size > 0;
-    return !waiting && this.#demand.none && this.#members.every(({ instance }) => !instance.watched);
+    return !waiting && this.#demand.none && this.#members.all.every(({ instance }) => !instance.watched);
   }
 
   #demandNow(): number {
-    if (this.#callsMax === 0) return 0;
-    let demand = this.#waitingCalls.size;
-    for (const { instance } of this.#members) demand += instance.calls + instance.busyConnections;
-    return demand;
+    return this.#callsMax === 0 ? 0 : this.#waitingCalls.size + this.#members.functionsBusy();
   }
 
   /** Stops what has been idle for long enough, and freezes what has been for a while. */
   #lookForIdle(): void {
     if (!this.#started) return;
     const { idleMs, min } = this.#limits;
-    let kept = this.#members.filter(({ leaving }) => leaving === undefined).length;
-    for (const member of this.#byIdleness()) {
+    let kept = this.#members.staying;
+    for (const member of this.#members.byIdleness()) {
       if (kept <= min) return;
       const { instance } = member;
       kept--;
       if (instance.idleMs >= idleMs) this.#dismiss(member, undefined);
-      else if (this.#mayFreeze && instance.idleMs >= this.#freezeAfterMs && instance.freeze()) this.#sort();
+      else if (this.#mayFreeze && instance.idleMs >= this.#freezeAfterMs && instance.freeze()) this.#members.sort();
     }
   }
 
@@ -474,8 +451,8 @@ export class Pool {
     clearTimeout(this.#look);
     this.#look = undefined;
     const { idleMs, min } = this.#limits;
-    const idle = this.#byIdleness();
-    if (this.#members.filter(({ leaving }) => leaving === undefined).length <= min) return;
+    const idle = this.#members.byIdleness();
+    if (this.#members.staying <= min) return;
     let due = Infinity;
     for (const { instance } of idle) {
       const freezes = this.#mayFreeze && instance.state === "ready";

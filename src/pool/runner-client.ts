@@ -39,6 +39,7 @@ export class RunnerClient implements RunnerWork, ConnectionHandle {
       this.#waits = true;
       this.#host.busier(1);
     }
+    this.#host.lines(countLines(lines));
     return this.#body.write(lines, last);
   }
 
@@ -97,3 +98,11 @@ export class RunnerClient implements RunnerWork, ConnectionHandle {
     this.#sink.closed(failure);
   }
 }
+
+function countLines(lines: Uint8Array): number {
+  let count = 0;
+  for (let at = lines.indexOf(newline); at >= 0; at = lines.indexOf(newline, at + 1)) count++;
+  return count;
+}
+
+const newline = 10;

@@ -25,4 +25,6 @@ export interface WorkHost {
   overdue(): void;
   /** A connection has begun, or stopped, to wait for answers. */
   busier(by: 1 | -1): void;
+  /** A connection has given so many lines. */
+  lines(count: number): void;
 }

@@ -2,7 +2,7 @@
  * What the kernel tells in /proc about running processes: who descends from whom, memory and CPU now (proc(5)). Read
  * only where a program runs long or must be ended; a program that comes and goes in milliseconds is never looked up.
  */
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 
 /** USER_HZ: the unit of CPU times in /proc/pid/stat. It is 100 on every Linux that Bun runs on. */
 const ticksPerSecond = 100;
@@ -65,6 +65,29 @@ export function programTree(leader: number, mark: string): number[] {
   return descendants(processes, roots);
 }
 
+/** Living processes of this user, this one apart, whose environment at their start held a variable that begins so. */
+export function processesWith(
+  name: string,
+  valueStart: string,
+): { readonly pid: number; readonly environment: ReadonlyMap<string, string> }[] {
+  const found = [];
+  for (const line of allProcesses()) {
+    if (line.pid === process.pid || isDead(line) || !isOwn(line.pid)) continue;
+    const text = environmentOf(line.pid);
+    if (!text.includes(`\0${name}=${valueStart}`)) continue;
+    const entries = text.split("\0").map((entry): [string, string] => {
+      const equals = entry.indexOf("=");
+      return [entry.slice(0, equals), entry.slice(equals + 1)];
+    });
+    found.push({ pid: line.pid, environment: new Map(entries) });
+  }
+  return found;
+}
+
+function isOwn(pid: number): boolean {
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === process.getuid?.();
+}
+
 function descendants(processes: readonly ProcessLine[], found: Set<number>): number[] {
   for (let before = -1; before !== found.size;) {
     before = found.size;
@@ -105,17 +128,21 @@ function kilobytes(status: string, name: string): number {
 const environment = Buffer.alloc(environmentBytesMax);
 
 function carries(pid: number, mark: string): boolean {
+  return environmentOf(pid).includes(`\0${mark}\0`);
+}
+
+/** Each entry between NUL bytes; "" when it cannot be read. */
+function environmentOf(pid: number): string {
   try {
     const file = openSync(`/proc/${pid}/environ`, "r");
     try {
       const bytes = readSync(file, environment, 0, environmentBytesMax, 0);
-      const text = `\0${environment.toString("latin1", 0, bytes)}`;
-      return text.includes(`\0${mark}\0`);
+      return `\0${environment.toString("latin1", 0, bytes)}`;
     } finally {
       closeSync(file);
     }
   } catch {
-    return false;
+    return "";
   }
 }
 

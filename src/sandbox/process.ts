@@ -3,12 +3,15 @@
  * lets us make. It ends with its link, so with the host, and what it leaves behind when it dies alone is ended here.
  */
 import { fileURLToPath } from "node:url";
+import { FrozenGuard } from "./frozen-guard.ts";
 import { endProcess, type InstanceGroups, processesOfInstance } from "./instance-groups.ts";
-import { programTree } from "./process-figures.ts";
+import { processesWith, programTree } from "./process-figures.ts";
 
 export interface RunnerOptions {
   /** The instance's UUID. */
   readonly instance: string;
+  /** What is started, for trials. Default: urocket's own runner. */
+  readonly command?: readonly [string, ...string[]];
   /** Unix socket on which the host waits for the runner. */
   readonly link: string;
   /** What the runner proves itself with. */
@@ -29,15 +32,17 @@ export interface RunnerProcess {
 }
 
 const runnerFile = fileURLToPath(new URL("../runner/main.ts", import.meta.url));
+const ownRunner: readonly [string, ...string[]] = [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", runnerFile];
+const guard = new FrozenGuard();
 const lastWordsCharactersMax = 4096;
 /** Rounds of ending what an instance left: each finds what was started since the one before. */
 const sweepRoundsMax = 20;
 
-export function startRunner({ instance, link, token }: RunnerOptions): RunnerProcess {
+export function startRunner({ instance, link, token, command = ownRunner }: RunnerOptions): RunnerProcess {
   const child = Bun.spawn({
     // A runner must not read the app's own .env or bunfig, nor fetch packages. Not with --no-orphans: when the host is
     // killed that kills the runner and its programs at once, and what the programs started lives on, with nobody to end it.
-    cmd: [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", runnerFile],
+    cmd: [...command],
     cwd: "/",
     env: {
       // A runner's own code is small: the last tier of compiling costs 0.4 s of CPU at its start and gains it nothing measurable.
@@ -55,14 +60,31 @@ export function startRunner({ instance, link, token }: RunnerOptions): RunnerPro
   return {
     pid: child.pid,
     ended: child.exited.then(async (code) => {
+      guard.release(child.pid);
       await Promise.race([listening, Bun.sleep(50)]);
       return child.signalCode === null ? `exited with status ${code}` : `was killed by ${child.signalCode}`;
     }),
     kill: () => child.kill("SIGKILL"),
-    pause: () => child.kill("SIGSTOP"),
-    resume: () => child.kill("SIGCONT"),
+    pause: () => {
+      guard.watch(child.pid);
+      child.kill("SIGSTOP");
+    },
+    resume: () => {
+      guard.release(child.pid);
+      child.kill("SIGCONT");
+    },
     lastWords: () => lastWords.trim(),
   };
+}
+
+/** Ends the runners, with all they started, of a host that is gone. @param runFolder below which their links were. */
+export function endProcessesOf(runFolder: string): number {
+  const leaders = processesWith("UROCKET_LINK", `${runFolder}/`);
+  const found = new Set(
+    leaders.flatMap(({ pid, environment }) => programTree(pid, `UROCKET_INSTANCE=${environment.get("UROCKET_INSTANCE") ?? pid}`)),
+  );
+  for (const pid of found) endProcess(pid);
+  return found.size;
 }
 
 async function keepTail(stream: ReadableStream<Uint8Array>, keep: (text: string) => void): Promise<void> {

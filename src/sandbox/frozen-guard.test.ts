@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { eventually } from "../../tests/eventually.ts";
+
+const guardFile = new URL("./frozen-guard.ts", import.meta.url).pathname;
+
+function stateOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2)[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** A process that stops others, as a host does, and says when it has. */
+async function hostThatFreezes(pids: readonly number[], then = ""): Promise<Bun.Subprocess> {
+  const script = `
+    const { FrozenGuard } = await import(${JSON.stringify(guardFile)});
+    const guard = new FrozenGuard();
+    for (const pid of ${JSON.stringify(pids)}) { guard.watch(pid); process.kill(pid, "SIGSTOP"); }
+    ${then}
+    console.log("frozen");
+    setInterval(() => {}, 1000);`;
+  const host = Bun.spawn({ cmd: [process.execPath, "-e", script], stdout: "pipe", stderr: "inherit" });
+  await host.stdout.getReader().read();
+  return host;
+}
+
+test("what a host has stopped goes on when the host is killed", async () => {
+  const sleepers = [1, 2].map(() => Bun.spawn({ cmd: ["sleep", "100"] }));
+  try {
+    const host = await hostThatFreezes(sleepers.map(({ pid }) => pid));
+    await eventually("both are stopped", () => sleepers.every(({ pid }) => stateOf(pid) === "T"));
+    host.kill("SIGKILL");
+    await eventually("both go on", () => sleepers.every(({ pid }) => stateOf(pid) === "S"));
+  } finally {
+    for (const sleeper of sleepers) sleeper.kill("SIGKILL");
+  }
+});
+
+test("the shell that waits for that ends when nothing is stopped any more", async () => {
+  const sleeper = Bun.spawn({ cmd: ["sleep", "100"] });
+  const host = await hostThatFreezes(
+    [sleeper.pid],
+    `process.kill(${sleeper.pid}, "SIGCONT"); guard.release(${sleeper.pid}); guard.watch(999999999); guard.release(999999999);`,
+  );
+  try {
+    const children = (): string => readFileSync(`/proc/${host.pid}/task/${host.pid}/children`, "utf8").trim();
+    await eventually("it has no children", () => children() === "");
+    expect(stateOf(sleeper.pid)).toBe("S");
+  } finally {
+    host.kill("SIGKILL");
+    sleeper.kill("SIGKILL");
+  }
+});

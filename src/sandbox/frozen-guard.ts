@@ -1,0 +1,76 @@
+/**
+ * Continues stopped runners when the host dies. A process that is stopped does not notice that its link is gone: without this, a
+ * host that is killed would leave its frozen runners for ever. A shell waits at the end of a pipe whose other end only the
+ * host holds; when that closes, it continues them, and each ends by itself. It is there while something is frozen and not else.
+ */
+
+/** Reads pids until the pipe ends. "q": nothing is frozen any more. Signals that reach the host's whole group are the host's. */
+const script = `trap '' HUP INT QUIT TERM
+while read -r pid; do
+  [ "$pid" = q ] && exit
+  pids="$pids $pid"
+done
+kill -CONT $pids`;
+
+/** Pids that one shell is told; then another takes over with those that are frozen. To continue a process twice does no harm. */
+const toldMax = 1_000;
+
+interface Shell {
+  tell(line: string): void;
+}
+
+export class FrozenGuard {
+  readonly #frozen = new Set<number>();
+  #shell: Shell | undefined;
+  #told = 0;
+
+  /** To be called before a process is stopped. */
+  watch(pid: number): void {
+    this.#frozen.add(pid);
+    if (this.#shell === undefined || ++this.#told > toldMax) this.#replaceShell();
+    else this.#shell.tell(`${pid}`);
+  }
+
+  /** The process was continued, or is gone. */
+  release(pid: number): void {
+    if (!this.#frozen.delete(pid) || this.#frozen.size > 0) return;
+    this.#shell?.tell("q");
+    this.#shell = undefined;
+  }
+
+  #replaceShell(): void {
+    const old = this.#shell;
+    const shell = startShell(() => {
+      if (this.#shell === shell) this.#shell = undefined;
+    });
+    for (const pid of this.#frozen) shell?.tell(`${pid}`);
+    this.#shell = shell;
+    this.#told = this.#frozen.size;
+    old?.tell("q");
+  }
+}
+
+/** Undefined: there is no shell here. What is left behind then is ended by the next host's start. */
+function startShell(ended: () => void): Shell | undefined {
+  try {
+    const child = Bun.spawn({
+      cmd: ["/bin/sh", "-c", script],
+      cwd: "/",
+      env: {},
+      stdin: "pipe",
+      stdout: "ignore",
+      stderr: "ignore",
+      onExit: ended,
+    });
+    child.unref();
+    return {
+      tell: (line) => {
+        void child.stdin.write(`${line}\n`);
+        // A shell that somebody ended reads no more: another is started for the next.
+        Promise.resolve(child.stdin.flush()).catch(() => {});
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
