@@ -91,7 +91,6 @@ SwaggerUIBundle({
   displayOperationId: true,
   displayRequestDuration: true,
   docExpansion: "list",
-  filter: true,
   persistAuthorization: false,
   syntaxHighlight: { theme: "agate" },
 });
@@ -104,17 +103,17 @@ header nav { display: flex; gap: .25rem; flex-wrap: wrap; }
 header a { color: #cfd8ea; text-decoration: none; padding: .25rem .6rem; border-radius: .3rem; }
 header a:hover, header a:focus-visible { background: #26365c; color: #fff; }
 header a[aria-current] { background: #33487a; color: #fff; }
-main { max-width: 46rem; margin: 2rem auto; padding: 0 1.25rem; line-height: 1.6; }
-main li { margin: .35rem 0; }
-main small { color: #5b6470; margin-left: .5rem; }
-main a { color: #1d4ed8; }
+body > main { max-width: 46rem; margin: 2rem auto; padding: 0 1.25rem; line-height: 1.6; }
+body > main li { margin: .35rem 0; }
+body > main small { color: #5b6470; margin-left: .5rem; }
+body > main a { color: #1d4ed8; }
 .swagger-ui .information-container .info { margin: 24px 0; }
 .swagger-ui .scheme-container { padding: 12px 0; box-shadow: none; border-bottom: 1px solid #d9dee5; }
 @media (prefers-color-scheme: dark) {
   body { background: #1c2022; color: #e4e6e6; }
   header { background: #0b1426; }
-  main small { color: #9aa4b2; }
-  main a { color: #8fb4ff; }
+  body > main small { color: #9aa4b2; }
+  body > main a { color: #8fb4ff; }
   .swagger-ui .scheme-container { border-color: #363b40; }
 }
 `;
