@@ -27,6 +27,7 @@ const checks: readonly Check[] = [
   { name: "types", argv: [tool("tsc"), "--noEmit", "-p", root] },
   { name: "architecture", argv: [...bun, "test", "./tests/architecture.test.ts"] },
   ...(existsSync(join(root, "scripts/schema.ts")) ? [{ name: "schema", argv: [...bun, "run", "scripts/schema.ts", "--check"] }] : []),
+  { name: "declarations", argv: [...bun, "run", "scripts/sdk-types.ts", "--check"] },
   { name: "dead code", argv: [...bun, tool("knip"), "--no-progress", "--no-config-hints"] },
   { name: "package", argv: [...bun, tool("publint"), "--strict", "--pack", "npm"] },
   { name: "tests", argv: [...bun, "run", "scripts/test.ts"], loud: true },

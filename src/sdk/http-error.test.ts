@@ -51,7 +51,7 @@ test.each([200, 302, 399, 600, 404.5, Number.NaN])("status %p is no error", (sta
 });
 
 test("it is known though it is of another copy of the module", async () => {
-  const copy = (await import(`./http-error.ts?copy`)) as typeof HttpErrorModule;
+  const copy = (await import(["./http-error.ts", "copy"].join("?"))) as typeof HttpErrorModule;
   expect(copy.HttpError).not.toBe(HttpError);
   const error = new copy.HttpError(404, "elsewhere");
   expect(error).not.toBeInstanceOf(HttpError);
