@@ -1,5 +1,5 @@
 /**
- * The budgets of the program-per-request path, and how measured figures are held against them. A budget is a ratio to a
+ * All budgets, and how the figures of the program-per-request path are held against them (other measures judge their own, beside them). A budget is a ratio to a
  * peer or to the limit of the same run wherever it can be, since absolute figures are the machine's as much as ours.
  */
 import type { Comparison, Line } from "./measure/comparison.ts";
@@ -31,6 +31,27 @@ export const budgets = {
   overloadedMemory: 1.1,
   /** p99 of refusals under overload. */
   refusalP99Ms: 10,
+  /** A warm function, against the better proxy before the same function: requests/s, and CPU a request of all processes. */
+  helloToBestProxy: 1.0,
+  helloCpuToBestProxy: 0.95,
+  /** A body validated in and out, against the better proxy without validation. */
+  validatedToBestProxy: 0.8,
+  /** p50 at one connection, against nginx's. */
+  latencyToNginx: 1.0,
+  /** The gateway's memory with 10 000 idle connections, MB. */
+  idleConnectionsMegabytes: 150,
+  /** From scaled to zero to the first answered byte, ms. */
+  coldSpareP50Ms: 7,
+  coldSpareP99Ms: 20,
+  coldP50Ms: 20,
+  frozenP50Ms: 1,
+  /** PSS of an idle function instance, one of fifty; of an idle host with a spare. */
+  idleInstanceMegabytes: 6,
+  idleHostMegabytes: 90,
+  /** Lines over TCP, against a C server that answers in the accepting process. */
+  keptLinesToC: 0.45,
+  deepLinesToC: 0.4,
+  connectedLinesToC: 0.8,
 } as const;
 
 export type Outcome = "met" | "missed" | "not measured";
@@ -51,7 +72,7 @@ export function atMost(measure: string, limit: number, value: number, note = "",
   return { measure, budget: `≤ ${limit}${unit}`, measured: shown(value, note), outcome: value <= limit ? "met" : "missed" };
 }
 
-function notMeasured(measure: string, budget: string, reason: string): Verdict {
+export function notMeasured(measure: string, budget: string, reason: string): Verdict {
   return { measure, budget, measured: reason, outcome: "not measured" };
 }
 
@@ -90,7 +111,7 @@ function judgeSingle(where: string, program: string, others: readonly Line[]): r
 }
 
 /** The best peer is the one to which the ratio is lowest. */
-function againstBestPeer(measure: string, budget: number, others: readonly Line[]): Verdict {
+export function againstBestPeer(measure: string, budget: number, others: readonly Line[]): Verdict {
   const best = leastOf(others, (line) => (line.kind === "peer" ? line.ratio?.median : undefined));
   if (best === undefined) return notMeasured(measure, `≥ ${budget}`, "no peer qualified");
   return atLeast(measure, budget, best.value, `of ${best.line.name}`);
@@ -108,7 +129,7 @@ function tailAgainstPeers(measure: string, others: readonly Line[]): Verdict {
   return atMost(measure, budgets.tailToBestPeer, -best.value, `of ${best.line.name}`);
 }
 
-function leastOf(
+export function leastOf(
   lines: readonly Line[],
   figure: (line: Line) => number | undefined,
 ): { readonly line: Line; readonly value: number } | undefined {

@@ -3,15 +3,32 @@ import { join } from "node:path";
 import type { Verdict } from "./budgets.ts";
 import { benchFolder, requireSetUp } from "./measure/build-folder.ts";
 import type { ServerKind } from "./measure/server.ts";
+import { coldParts, runColdStart } from "./cold-start.ts";
+import { functionParts, runFunctions } from "./functions.ts";
 import { readOptions, usage, type BenchOptions } from "./options.ts";
+import { fibber, lineServers } from "./peers/line-servers.ts";
 import { peerCommands, peers, replySocketInBun } from "./peers/peers.ts";
-import { urocket } from "./peers/urocket.ts";
+import { commandOf, proxies } from "./peers/proxies.ts";
+import { functionsApp, urocket } from "./peers/urocket.ts";
 import { Ground } from "./process/ground.ts";
-import { comparisonTable, describeMachine, keep, lagTable, ranNow, verdictTable, type RanAt } from "./report.ts";
+import {
+  comparisonTable,
+  describeMachine,
+  idleMemoryTable,
+  idleTable,
+  keep,
+  lagTable,
+  ranNow,
+  startsTable,
+  verdictTable,
+  type RanAt,
+} from "./report.ts";
 import { defaultMemoryOptions, mebibytes, runStageMemory } from "./stage-memory.ts";
 import { defaultOverloadOptions, overloadConcurrency, overloadRows, runStageOverload } from "./stage-overload.ts";
 import { runStage, type StageReport } from "./stage.ts";
+import { programs } from "./system.ts";
 import { formatNumber, formatTable } from "./table.ts";
+import { lineParts, runTcp } from "./tcp.ts";
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -41,7 +58,7 @@ async function setUp(): Promise<number> {
 }
 
 async function measure(options: BenchOptions): Promise<number> {
-  requireSetUp(options.command === "stage" ? options.against.flatMap((name) => peerCommands[name] ?? []) : []);
+  requireSetUp(commandsOf(options));
   const ran = ranNow();
   progress(describeMachine(ran.machine));
   await using ground = new Ground();
@@ -50,9 +67,15 @@ async function measure(options: BenchOptions): Promise<number> {
   if (outcome === undefined) return interruption;
   console.log(outcome.raw.verdicts.length === 0 ? outcome.text : `${outcome.text}\n${verdictTable(outcome.raw.verdicts)}`);
   for (const fault of outcome.faults) console.error(`bench: the run does not count: ${fault}`);
-  const { rounds, seconds, warmUpSeconds, subject } = options;
-  keepAll(options, { ...ran, settings: { rounds, seconds, warmUpSeconds, subject }, ...outcome.raw });
+  const { rounds, seconds, warmUpSeconds, runs, subject } = options;
+  keepAll(options, { ...ran, settings: { rounds, seconds, warmUpSeconds, runs, subject }, ...outcome.raw });
   return outcome.faults.length > 0 ? 1 : 0;
+}
+
+/** What must be installed for it. */
+function commandsOf({ command, against }: BenchOptions): readonly string[] {
+  if (command === "stage") return against.flatMap((name) => peerCommands[name] ?? []);
+  return command === "functions" ? proxies.filter(({ name }) => against.includes(name)).flatMap(({ family }) => commandOf(family)) : [];
 }
 
 /** Ctrl-C: whatever was started is ended and removed before the bench is. Resolves to the exit code. */
@@ -70,20 +93,60 @@ function run(ground: Ground, options: BenchOptions): Promise<Outcome> {
       return stageMemory(ground, options);
     case "stage-overload":
       return stageOverload(ground, options);
+    case "functions":
+      return functions(ground, options);
+    case "cold-start":
+      return coldStart(ground, options);
+    case "tcp":
+      return tcp(ground, options);
     case "stage":
     case "setup":
       return stage(ground, options);
   }
 }
 
+/** Those of a measure's parts that are asked for. */
+function chosen<Part extends string>(all: readonly Part[], { parts }: BenchOptions): readonly Part[] {
+  return all.filter((part) => parts.includes(part));
+}
+
+async function functions(ground: Ground, options: BenchOptions): Promise<Outcome> {
+  const subject = subjectAmong(options, [functionsApp, ...proxies]);
+  const report = await runFunctions(ground, { ...options, parts: chosen(functionParts, options), subject }, progress);
+  const tables = [
+    ...report.comparisons.map((each) => comparisonTable(each)),
+    ...(report.idle === undefined ? [] : [idleTable(report.idle)]),
+  ];
+  return { text: tables.join("\n"), raw: report, faults: [] };
+}
+
+async function coldStart(ground: Ground, options: BenchOptions): Promise<Outcome> {
+  const report = await runColdStart(ground, { parts: chosen(coldParts, options), runs: options.runs, progress });
+  const tables = [
+    ...(report.starts.length > 0 ? [startsTable(report.starts)] : []),
+    ...(report.memory.length > 0 ? [idleMemoryTable(report.memory)] : []),
+  ];
+  return { text: tables.join("\n"), raw: report, faults: [] };
+}
+
+async function tcp(ground: Ground, options: BenchOptions): Promise<Outcome> {
+  const subject = subjectAmong(options, [fibber, ...lineServers]);
+  const report = await runTcp(ground, { ...options, parts: chosen(lineParts, options), subject }, progress);
+  return { text: report.comparisons.map((each) => comparisonTable(each, "lines")).join("\n"), raw: report, faults: [] };
+}
+
 async function stage(ground: Ground, options: BenchOptions): Promise<Outcome> {
-  const report = await runStage(ground, { ...options, subject: subjectOf(options, "stage") }, progress);
+  const report = await runStage(
+    ground,
+    { ...options, programs: chosen(programs, options), subject: subjectOf(options, "stage") },
+    progress,
+  );
   return { text: stageText(report), raw: report, faults: [] };
 }
 
 function stageText(report: StageReport): string {
   const curl = report.curl === undefined ? [] : [report.curl];
-  const tables = [...report.comparisons, ...report.crowded, ...curl].map(comparisonTable);
+  const tables = [...report.comparisons, ...report.crowded, ...curl].map((each) => comparisonTable(each));
   return [...tables, ...(report.lag === undefined ? [] : [lagTable(report.lag)])].join("\n");
 }
 
@@ -113,6 +176,10 @@ function subjectOf({ subject }: BenchOptions, app: "stage" | "overload"): Server
   // Under overload a server that does not refuse would start programs without end.
   const kinds =
     app === "overload" ? [urocket(app), replySocketInBun(2 * overloadConcurrency)] : [urocket(app), replySocketInBun(), ...peers];
+  return subjectAmong({ subject }, kinds);
+}
+
+function subjectAmong({ subject }: Pick<BenchOptions, "subject">, kinds: readonly ServerKind[]): ServerKind {
   const kind = kinds.find(({ name }) => name === subject);
   if (kind === undefined) throw new Error(`Unknown subject "${subject}": it must be one of ${kinds.map(({ name }) => name).join(", ")}`);
   return { ...kind, kind: "subject" };

@@ -11,7 +11,7 @@ describe("readOptions", () => {
     const read = readOptions(["stage"]);
     expect(read).toMatchObject({
       ok: true,
-      options: { rounds: 5, seconds: 3, programs: ["dynamic", "static", "sh", "php"], subject: "urocket", whole: true },
+      options: { rounds: 5, seconds: 3, parts: ["dynamic", "static", "sh", "php"], subject: "urocket", whole: true },
     });
   });
 
@@ -20,7 +20,7 @@ describe("readOptions", () => {
   });
 
   test("a part of the programs is not the whole", () => {
-    expect(readOptions(["stage", "--only", "sh,php"])).toMatchObject({ ok: true, options: { programs: ["sh", "php"], whole: false } });
+    expect(readOptions(["stage", "--only", "sh,php"])).toMatchObject({ ok: true, options: { parts: ["sh", "php"], whole: false } });
   });
 
   test("other effort is not the whole, keeping the figures elsewhere too is", () => {
@@ -28,10 +28,19 @@ describe("readOptions", () => {
     expect(readOptions(["stage", "--json", "x.json"])).toMatchObject({ ok: true, options: { whole: true, json: "x.json" } });
   });
 
+  test("each measure has parts and peers of its own", () => {
+    expect(readOptions(["tcp", "--only", "deep", "--against", "C epoll"])).toMatchObject({
+      ok: true,
+      options: { parts: ["deep"], against: ["C epoll"] },
+    });
+    expect(problems("tcp", "--only", "php")).toEqual(['Unknown name "php" in --only: it must be of kept,deep,each']);
+    expect(problems("functions", "--against", "nginx ×2,haproxy ×1")).toEqual([]);
+  });
+
   test("says everything that is wrong at once, naming each value", () => {
     expect(problems("stag", "--only", "dynamic,perl", "--rounds", "0", "--seconds", "soon")).toEqual([
-      'Unknown command "stag": it must be one of stage, stage-memory, stage-overload, setup',
-      'Unknown name "perl" in --only: it must be of dynamic, static, sh, php',
+      'Unknown command "stag": it must be one of stage, stage-memory, stage-overload, functions, cold-start, tcp, setup',
+      'Unknown name "perl" in --only: it must be of dynamic,static,sh,php',
       '--rounds is "0": it must be a number from 1 to 3600',
       '--seconds is "soon": it must be a number from 0.1 to 3600',
     ]);

@@ -1,19 +1,47 @@
 /** The bench's command line, read into values. Everything wrong with it is said at once. */
 import { parseArgs } from "node:util";
+import { coldParts } from "./cold-start.ts";
+import { functionParts } from "./functions.ts";
+import { lineServers } from "./peers/line-servers.ts";
 import { peers } from "./peers/peers.ts";
-import { programs, type Program } from "./system.ts";
+import { proxies } from "./peers/proxies.ts";
+import { programs } from "./system.ts";
+import { lineParts } from "./tcp.ts";
 
-export const commands = ["stage", "stage-memory", "stage-overload", "setup"] as const;
+export const commands = ["stage", "stage-memory", "stage-overload", "functions", "cold-start", "tcp", "setup"] as const;
 export type Command = (typeof commands)[number];
+
+/** What `--only` and `--against` choose from, and the effort of a whole run. */
+interface Choices {
+  readonly parts: readonly string[];
+  readonly against: readonly string[];
+  readonly seconds: number;
+}
+
+const nothing: Choices = { parts: [], against: [], seconds: 3 };
+const names = (kinds: readonly { readonly name: string }[]): readonly string[] => kinds.map(({ name }) => name);
+
+const choices: Readonly<Record<Command, Choices>> = {
+  stage: { parts: programs, against: names(peers), seconds: 3 },
+  "stage-memory": nothing,
+  "stage-overload": nothing,
+  functions: { parts: functionParts, against: names(proxies), seconds: 1.2 },
+  "cold-start": { parts: coldParts, against: [], seconds: 1 },
+  tcp: { parts: lineParts, against: names(lineServers), seconds: 1.5 },
+  setup: nothing,
+};
 
 export interface BenchOptions {
   readonly command: Command;
   readonly quick: boolean;
-  readonly programs: readonly Program[];
+  /** Which of the measure's parts; all of them by default. */
+  readonly parts: readonly string[];
   readonly against: readonly string[];
   readonly rounds: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  /** Cold starts of each kind. */
+  readonly runs: number;
   /** "urocket", or a peer to be measured in its place. */
   readonly subject: string;
   /** Where the raw figures go besides bench/results. */
@@ -29,12 +57,17 @@ Commands:
   stage            a program per request: throughput, latency and CPU against peers and limit
   stage-memory     memory after 100 000 requests against after 10 000
   stage-overload   ten times more requests than can be served
+  functions        warm functions against proxies before the same functions
+  cold-start       from scaled to zero to the first answered byte, and idle memory
+  tcp              lines over TCP against servers that answer by themselves
 
 Options:
-  --only LIST      kinds of program, of ${programs.join(",")} (default: all)
-  --against LIST   peers, of ${peers.map(({ name }) => name).join(",")} (default: all)
+  --only LIST      parts. stage: ${programs.join(",")}; functions: ${functionParts.join(",")};
+                   cold-start: ${coldParts.join(",")}; tcp: ${lineParts.join(",")} (default: all)
+  --against LIST   peers, by the names in the tables (default: all)
   --rounds N       rounds of each pair (default 5)
-  --seconds S      measured time of each run (default 3)
+  --seconds S      measured time of each run (default: stage 3, functions ${choices.functions.seconds}, tcp ${choices.tcp.seconds})
+  --runs N         cold starts of each kind (default 60)
   --quick          one round of one second: does the bench work? Its figures mean nothing
   --json FILE      keep the raw figures there too
   --subject NAME   measure a peer in urocket's place, or "Bun reply socket"`;
@@ -52,19 +85,16 @@ export function readOptions(argv: readonly string[]): ReadOptions {
   const command = commands.find((each) => each === positionals[0]);
   if (command === undefined || positionals.length > 1)
     problems.push(`Unknown command "${positionals.join(" ")}": it must be one of ${commands.join(", ")}`);
+  const choice = choices[command ?? "stage"];
   const options = {
     command: command ?? "stage",
     quick,
-    programs: listOf("--only", values.only, programs, problems),
-    against: listOf(
-      "--against",
-      values.against,
-      peers.map(({ name }) => name),
-      problems,
-    ),
+    parts: listOf("--only", values.only, choice.parts, problems),
+    against: listOf("--against", values.against, choice.against, problems),
     rounds: numberOf("--rounds", values.rounds, quick ? 1 : 5, 1, problems),
-    seconds: numberOf("--seconds", values.seconds, quick ? 1 : 3, 0.1, problems),
+    seconds: numberOf("--seconds", values.seconds, quick ? 1 : choice.seconds, 0.1, problems),
     warmUpSeconds: quick ? 0.2 : 0.5,
+    runs: numberOf("--runs", values.runs, quick ? 3 : 60, 1, problems),
     subject: values.subject ?? "urocket",
     // --json alone leaves it the whole.
     whole: Object.keys(values).every((name) => name === "json"),
@@ -80,6 +110,7 @@ function parse(argv: readonly string[], problems: string[]) {
     against: text,
     rounds: text,
     seconds: text,
+    runs: text,
     json: text,
     subject: text,
     quick: { type: "boolean" },
@@ -92,11 +123,11 @@ function parse(argv: readonly string[], problems: string[]) {
   }
 }
 
-function listOf<Name extends string>(flag: string, text: string | undefined, known: readonly Name[], problems: string[]): readonly Name[] {
+function listOf(flag: string, text: string | undefined, known: readonly string[], problems: string[]): readonly string[] {
   if (text === undefined) return known;
   return text.split(",").flatMap((word) => {
     const name = known.find((each) => each === word.trim());
-    if (name === undefined) problems.push(`Unknown name "${word}" in ${flag}: it must be of ${known.join(", ")}`);
+    if (name === undefined) problems.push(`Unknown name "${word}" in ${flag}: it must be of ${known.join(",")}`);
     return name === undefined ? [] : [name];
   });
 }

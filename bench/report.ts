@@ -4,8 +4,10 @@ import { cpus, loadavg, release, totalmem } from "node:os";
 import { dirname } from "node:path";
 import type { Verdict } from "./budgets.ts";
 import { summarize, type Comparison, type Line } from "./measure/comparison.ts";
+import type { MemoryLine, StartSeries } from "./cold-start.ts";
+import type { IdleConnections } from "./measure/idle-connections.ts";
 import type { LagReport } from "./measure/lag.ts";
-import type { Spread } from "./statistics.ts";
+import { percentile, type Spread } from "./statistics.ts";
 import { formatNumber, formatTable } from "./table.ts";
 
 /** The machine, as far as figures depend on it; nothing that names it. */
@@ -36,17 +38,24 @@ export function describeMachine(machine: Machine): string {
   return `${machine.cores} × ${machine.cpu}, ${memory} GiB, Linux ${machine.kernel}, Bun ${machine.bun}, load before ${machine.loadBefore.toFixed(2)}`;
 }
 
-/** The subject first, then the others with the subject's ratio to each. */
-export function comparisonTable(comparison: Comparison): string {
+/** The subject first, then the others with the subject's ratio to each. @param asked what is counted. */
+export function comparisonTable(comparison: Comparison, asked = "requests"): string {
   const { subject, others } = summarize(comparison);
+  const lines = [subject, ...others];
   const rounds = comparison.pairs[0]?.rounds.length ?? 0;
-  const head = ["system", "requests/s", "p50 ms", "p99 ms", "own CPU µs", "programs' CPU µs", `${comparison.subject} to it`];
+  const programs = lines.some(({ programsCpuUs }) => programsCpuUs !== undefined);
+  const cpu = programs ? ["own CPU µs", "programs' CPU µs"] : ["CPU µs"];
+  const head = ["system", `${asked}/s`, "p50 ms", "p99 ms", ...cpu, `${comparison.subject} to it`];
   const title = `${comparison.program}, ${plural(comparison.connections, "connection")} (medians of ${plural(rounds, "round")})`;
-  return `${title}\n\n${formatTable(head, [subject, ...others].map(lineCells))}\n`;
+  return `${title}\n\n${formatTable(
+    head,
+    lines.map((line) => lineCells(line, programs)),
+  )}\n`;
 }
 
-function lineCells(line: Line): readonly (string | number)[] {
-  const figures = [line.perSecond.median, line.p50Us / 1_000, line.p99Us / 1_000, line.ownCpuUs, line.programsCpuUs ?? Number.NaN];
+function lineCells(line: Line, programs: boolean): readonly (string | number)[] {
+  const cpu = programs ? [line.ownCpuUs, line.programsCpuUs ?? Number.NaN] : [line.ownCpuUs];
+  const figures = [line.perSecond.median, line.p50Us / 1_000, line.p99Us / 1_000, ...cpu];
   if (line.disqualified !== undefined) return [line.name, ...figures, `disqualified: ${line.disqualified}`];
   return [line.name, ...figures, line.ratio === undefined ? "" : formatSpread(line.ratio)];
 }
@@ -65,6 +74,48 @@ export function lagTable(report: LagReport): string {
   ];
   const title = `gateway lag: an unknown path asked for every 10 ms during dynamic, ${plural(report.connections, "connection")}`;
   return `${title}\n\n${formatTable(["answered by", "p50 ms", "p99 ms", "max ms"], [row("the gateway", report.gateway), row("an idle server beside it", report.control)])}\n`;
+}
+
+export function idleTable(all: readonly IdleConnections[]): string {
+  const connections = all[0]?.connections ?? 0;
+  const rows = all.map(({ system, before, during, faults }) => [
+    system,
+    before.rssBytes / 1e6,
+    during.rssBytes / 1e6,
+    during.pssBytes / 1e6,
+    (during.rssBytes - before.rssBytes) / connections,
+    faults.join("; "),
+  ]);
+  const head = ["system", "MB before", "MB resident", "MB proportional", "bytes a connection", "faults"];
+  return `memory of the gateway or proxy while ${connections} connections are idle\n\n${formatTable(head, rows)}\n`;
+}
+
+export function startsTable(starts: readonly StartSeries[]): string {
+  const rows = starts.map(({ name, us, faults }) => {
+    const figure = (part: number): number => (us.length === 0 ? Number.NaN : percentile(us, part) / 1_000);
+    return [
+      name,
+      us.length,
+      figure(0.5),
+      figure(0.99),
+      figure(0),
+      figure(1),
+      faults[0] === undefined ? "" : `${faults.length}: ${faults[0]}`,
+    ];
+  });
+  const head = ["start", "runs", "p50 ms", "p99 ms", "least", "most", "faults"];
+  return `from nothing running to the first answered byte\n\n${formatTable(head, rows)}\n`;
+}
+
+export function idleMemoryTable(memory: readonly MemoryLine[]): string {
+  const rows = memory.map(({ name, processes, rssBytes, pssBytes, fault }) => [
+    name,
+    processes,
+    rssBytes / 1e6,
+    pssBytes / 1e6,
+    fault ?? "",
+  ]);
+  return `idle memory\n\n${formatTable(["what", "processes", "MB resident", "MB proportional", "fault"], rows)}\n`;
 }
 
 export function verdictTable(verdicts: readonly Verdict[]): string {

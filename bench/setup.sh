@@ -5,10 +5,10 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$here/build
 
-packages="nginx-light fcgiwrap lighttpd webhook php-cli curl gcc libc6-dev musl-tools"
+packages="nginx-light haproxy caddy fcgiwrap lighttpd webhook php-cli curl gcc libc6-dev musl-tools"
 
 missing() {
-  for command in nginx fcgiwrap lighttpd webhook php curl gcc musl-gcc; do
+  for command in nginx haproxy caddy fcgiwrap lighttpd webhook php curl gcc musl-gcc; do
     PATH=$PATH:/usr/sbin command -v "$command" >/dev/null || printf '%s ' "$command"
   done
 }
@@ -40,7 +40,8 @@ compile() {
     gcc -O2 -Wall -o "$build/$program-dynamic" "$here/programs/$program.c"
     $static_cc -O2 -Wall -o "$build/$program-static" "$here/programs/$program.c"
   done
-  gcc -O2 -Wall -o "$build/load" "$here/load/load.c"
+  for client in load lines first-byte; do gcc -O2 -Wall -o "$build/$client" "$here/load/$client.c"; done
+  gcc -O2 -Wall -o "$build/fib-server" "$here/peers/fib-server.c"
   gcc -O2 -Wall -o "$build/limit" "$here/limit/limit.c"
   cp "$here"/programs/*.sh "$here"/programs/*.php "$build/"
   echo "bench: compiled into bench/build (static programs by: $static_cc)" >&2

@@ -2,7 +2,7 @@
 import { atMost, budgets, type Verdict } from "./budgets.ts";
 import type { Progress } from "./measure/comparison.ts";
 import { faultsOf, runLoad } from "./measure/load-client.ts";
-import { expectedBody, pathOf, untilAnswered, type Server, type ServerKind } from "./measure/server.ts";
+import { programQuestion, untilAnswered, type Server, type ServerKind } from "./measure/server.ts";
 import type { Ground } from "./process/ground.ts";
 import { memoryOf, processTree } from "./process/proc-stat.ts";
 import { median } from "./statistics.ts";
@@ -35,9 +35,9 @@ const stepSecondsMax = 300;
 
 export async function runStageMemory(ground: Ground, options: MemoryOptions, progress: Progress): Promise<MemoryReport> {
   const server = await options.subject.start(ground);
-  const path = pathOf("static");
-  await untilAnswered(options.subject.name, server, path);
-  const load = { port: server.port, path, body: expectedBody, warmUpSeconds: 0, seconds: stepSecondsMax, connections: options.connections };
+  const question = programQuestion("static");
+  await untilAnswered(options.subject.name, server, question);
+  const load = { ...question, port: server.port, warmUpSeconds: 0, seconds: stepSecondsMax, connections: options.connections };
   const readings: MemoryReading[] = [];
   const faults: string[] = [];
   for (let step = 1; step <= options.steps && faults.length === 0; step++) {

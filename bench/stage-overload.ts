@@ -5,7 +5,7 @@
 import { atMost, budgets, type Verdict } from "./budgets.ts";
 import type { Progress } from "./measure/comparison.ts";
 import { faultsOf, runLoad, type Latencies, type LoadReport } from "./measure/load-client.ts";
-import { expectedBody, pathOf, untilAnswered, type Server, type ServerKind } from "./measure/server.ts";
+import { programQuestion, untilAnswered, type Server, type ServerKind } from "./measure/server.ts";
 import type { Ground } from "./process/ground.ts";
 import { memoryOf, processTree } from "./process/proc-stat.ts";
 import { mebibytes, readMemory, type MemoryReading } from "./stage-memory.ts";
@@ -43,9 +43,9 @@ const connectionsMax = 4_096;
 
 export async function runStageOverload(ground: Ground, options: OverloadOptions, progress: Progress): Promise<OverloadReport> {
   const server = await options.subject.start(ground);
-  const path = pathOf(options.program);
-  await untilAnswered(options.subject.name, server, path);
-  const load = { port: server.port, path, body: expectedBody, seconds: options.seconds, warmUpSeconds: 1 };
+  const question = programQuestion(options.program);
+  await untilAnswered(options.subject.name, server, question);
+  const load = { ...question, port: server.port, seconds: options.seconds, warmUpSeconds: 1 };
   const capacity = await runLoad(ground, { ...load, connections: options.connections });
   const perSecond = capacity.accepted.count / capacity.seconds;
   progress(`capacity: ${Math.round(perSecond)} requests/s`);

@@ -1,8 +1,10 @@
 /*
- * The bench's HTTP load client: one thread, epoll, keep-alive GETs of one URL on IPv4 loopback.
+ * The bench's HTTP load client: one thread, epoll, one keep-alive request over and over on IPv4 loopback.
  *
  *   load --port N --path /dynamic?n=1 --seconds 3 [--warm-up 0.5] [--connections 16] [--rate R]
- *        [--requests N] [--status 200] [--body TEXT] [--refusal 503]
+ *        [--requests N] [--status 200] [--body TEXT] [--refusal 503] [--send TEXT] [--type application/json]
+ *
+ * A GET; with --send a POST of that body. --body is the answer's.
  *
  * Without --rate it is a closed loop: every connection asks again as soon as it is answered. With --rate it is an open
  * loop: R requests a second are sent whether or not earlier ones were answered, over as many connections as that takes,
@@ -62,15 +64,15 @@ static struct {
   int port, connections, status, refusal;
   uint64_t requests; /* 0: as many as there is time for */
   double seconds, warm_up_seconds, rate;
-  const char *path, *body;
-} options = {.connections = 16, .status = 200, .seconds = 3, .warm_up_seconds = 0.5};
+  const char *path, *body, *send, *type;
+} options = {.type = "application/json", .connections = 16, .status = 200, .seconds = 3, .warm_up_seconds = 0.5};
 
 static struct connection *connections;
 static int *idle, idle_count, opened;
 static struct samples accepted, refused, late;
 static uint64_t asked, answered_count, wrong, closed_unanswered, connect_failures, not_sent, samples_dropped;
 static char first_wrong[200];
-static char request[1024];
+static char request[16 * 1024];
 static size_t request_bytes;
 static int64_t started_us, measured_us, end_us;
 static int poller;
@@ -368,7 +370,7 @@ static void print_report(void) {
 }
 
 static void usage(const char *problem) {
-  fprintf(stderr, "load: %s\nusage: load --port N --path PATH [--seconds S] [--warm-up S] [--connections N] [--requests N] [--rate R] [--status N] [--body TEXT] [--refusal N]\n", problem);
+  fprintf(stderr, "load: %s\nusage: load --port N --path PATH [--seconds S] [--warm-up S] [--connections N] [--requests N] [--rate R] [--status N] [--body TEXT] [--refusal N] [--send TEXT] [--type TYPE]\n", problem);
   exit(2);
 }
 
@@ -385,6 +387,8 @@ static void read_options(int argc, char **argv) {
     else if (!strcmp(name, "--rate")) options.rate = atof(value);
     else if (!strcmp(name, "--status")) options.status = atoi(value);
     else if (!strcmp(name, "--body")) options.body = value;
+    else if (!strcmp(name, "--send")) options.send = value;
+    else if (!strcmp(name, "--type")) options.type = value;
     else if (!strcmp(name, "--refusal")) options.refusal = atoi(value);
     else usage(name);
   }
@@ -392,11 +396,21 @@ static void read_options(int argc, char **argv) {
   if (options.connections < 1 || options.connections > CONNECTIONS_MAX) usage("--connections must be 1 to 16384");
 }
 
+static void make_request(void) {
+  request_bytes = (size_t)snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n", options.send ? "POST" : "GET",
+                                   options.path, options.port);
+  if (request_bytes < sizeof request && options.send)
+    request_bytes += (size_t)snprintf(request + request_bytes, sizeof request - request_bytes, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
+                                      options.type, strlen(options.send), options.send);
+  else if (request_bytes < sizeof request)
+    request_bytes += (size_t)snprintf(request + request_bytes, sizeof request - request_bytes, "\r\n");
+  if (request_bytes >= sizeof request) usage("--path and --send are too long");
+}
+
 int main(int argc, char **argv) {
   read_options(argc, argv);
   signal(SIGPIPE, SIG_IGN);
-  request_bytes = (size_t)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", options.path, options.port);
-  if (request_bytes >= sizeof request) usage("--path is too long");
+  make_request();
   connections = calloc(options.connections, sizeof *connections);
   idle = calloc(options.connections, sizeof *idle);
   struct samples *all[] = {&accepted, &refused, &late};

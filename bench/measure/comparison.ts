@@ -81,8 +81,12 @@ export interface Line {
   readonly programsCpuUs?: number;
   /** Subject's requests/s over this system's, of each pair; absent for the subject. */
   readonly ratio?: Spread;
+  /** Subject's p50 over this system's. */
+  readonly p50Ratio?: Spread;
   /** Subject's p99 over this system's. */
   readonly p99Ratio?: Spread;
+  /** Subject's CPU per request over this system's; absent where one used too little to be seen. */
+  readonly cpuRatio?: Spread;
   /** Why its figures do not count. */
   readonly disqualified?: string;
 }
@@ -103,7 +107,14 @@ export function summarize(comparison: Comparison): { readonly subject: Line; rea
         rounds.map((round) => figure(round.subject)),
         rounds.map((round) => figure(round.other)),
       );
-    return { ...line, ratio: ratio(perSecond), p99Ratio: ratio((sample) => sample.p99Us) };
+    const cpuSeen = rounds.every((round) => round.subject.ownCpuUs > 0 && round.other.ownCpuUs > 0);
+    return {
+      ...line,
+      ratio: ratio(perSecond),
+      p50Ratio: ratio((sample) => sample.p50Us),
+      p99Ratio: ratio((sample) => sample.p99Us),
+      ...(cpuSeen ? { cpuRatio: ratio((sample) => sample.ownCpuUs) } : {}),
+    };
   });
   return { subject, others };
 }

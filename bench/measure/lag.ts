@@ -8,7 +8,7 @@ import { freePort, type Ground } from "../process/ground.ts";
 import { median } from "../statistics.ts";
 import type { Load } from "../system.ts";
 import { faultsOf, runLoad, type Latencies, type LoadReport } from "./load-client.ts";
-import { expectedBody, pathOf, untilAnswered, type Server } from "./server.ts";
+import { programQuestion, untilAnswered, type Server } from "./server.ts";
 
 const probePath = "/nobody-serves-this";
 const probesPerSecond = 100;
@@ -25,9 +25,9 @@ export interface LagReport {
 }
 
 export async function measureLag(ground: Ground, name: string, server: Server, load: Load, rounds: number): Promise<LagReport> {
-  await untilAnswered(name, server, pathOf(load.program));
+  await untilAnswered(name, server, programQuestion(load.program));
   const control = startControl(ground);
-  await untilAnswered("the idle server", control, probePath, "404 not found\n");
+  await untilAnswered("the idle server", control, { path: probePath, body: "not found\n" }, 404);
   const all: LagReport["rounds"][number][] = [];
   for (let round = 0; round < rounds; round++) all.push(await measureRound(ground, server, control.port, load));
   await ground.end(control.processes);
@@ -43,7 +43,7 @@ export async function measureLag(ground: Ground, name: string, server: Server, l
 async function measureRound(ground: Ground, server: Server, controlPort: number, load: Load): Promise<LagReport["rounds"][number]> {
   const { program, ...times } = load;
   const [report, gateway, control] = await Promise.all([
-    runLoad(ground, { ...times, port: server.port, path: pathOf(program), body: expectedBody }),
+    runLoad(ground, { ...times, ...programQuestion(program), port: server.port }),
     probe(ground, server.port, load),
     probe(ground, controlPort, load),
   ]);

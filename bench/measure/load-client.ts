@@ -46,6 +46,8 @@ export interface LoadRequest {
   readonly status?: number;
   /** Default: any body. */
   readonly body?: string;
+  /** A body of JSON to POST. Default: a GET. */
+  readonly send?: string;
   /** A status that is counted on its own instead of as wrong. */
   readonly refusal?: number;
 }

@@ -20,9 +20,17 @@ export interface Server {
 
 export interface ServerKind {
   readonly name: string;
-  readonly kind: "subject" | "peer";
+  readonly kind: System["kind"];
   /** Starts it; need not wait until it is ready. */
   readonly start: (ground: Ground) => Promise<Server> | Server;
+}
+
+/** What a server is asked, and what it must answer with 200. */
+export interface Question {
+  readonly path: string;
+  /** A body to POST, of JSON. Default: it is a GET. */
+  readonly send?: string;
+  readonly body: string;
 }
 
 export interface ServerSystem extends System {
@@ -30,7 +38,8 @@ export interface ServerSystem extends System {
   server(): Promise<Server>;
 }
 
-export function serverSystem(ground: Ground, { name, kind, start }: ServerKind): ServerSystem {
+/** @param questionOf what to ask for a load's program. Default: a program's answer. */
+export function serverSystem(ground: Ground, { name, kind, start }: ServerKind, questionOf = programQuestion): ServerSystem {
   let started: Promise<Server> | undefined;
   return {
     name,
@@ -38,27 +47,28 @@ export function serverSystem(ground: Ground, { name, kind, start }: ServerKind):
     server: () => (started ??= Promise.resolve(start(ground))),
     async measure(load) {
       const server = await this.server();
-      await untilAnswered(name, server, pathOf(load.program));
-      return measureServer(ground, server, load);
+      const question = questionOf(load.program);
+      await untilAnswered(name, server, question);
+      return measureServer(ground, server, load, question);
     },
   };
 }
 
 /** The same for every system, with a query that the contract makes urocket check. */
-export function pathOf(program: string): string {
-  return `/${program}?n=1`;
+export function programQuestion(program: string): Question {
+  return { path: `/${program}?n=1`, body: expectedBody };
 }
 
-async function measureServer(ground: Ground, server: Server, load: Load): Promise<Sample> {
+async function measureServer(ground: Ground, server: Server, load: Load, question: Question): Promise<Sample> {
   const roots = server.processes.map(({ pid }) => pid);
   const before = await settledTree(roots);
-  const { program, ...rest } = load;
-  const report = await runLoad(ground, { ...rest, port: server.port, path: pathOf(program), body: expectedBody });
+  const { program: _, ...rest } = load;
+  const report = await runLoad(ground, { ...rest, ...question, port: server.port });
   const after = await settledTree(roots, before);
   return toSample(report, usedBetween(before, after));
 }
 
-function toSample(report: LoadReport, used: { readonly ownUs: number; readonly programsUs: number }): Sample {
+export function toSample(report: LoadReport, used: { readonly ownUs: number; readonly programsUs: number }): Sample {
   const answered = Math.max(1, report.answered);
   return {
     requests: report.accepted.count,
@@ -75,7 +85,7 @@ function toSample(report: LoadReport, used: { readonly ownUs: number; readonly p
  * The tree once it has the members of `like` (or, without it, of an earlier look), that is, when the last program was
  * reaped. What is still there after a second is taken as a part of the server.
  */
-async function settledTree(roots: readonly number[], like?: readonly ProcessStat[]): Promise<readonly ProcessStat[]> {
+export async function settledTree(roots: readonly number[], like?: readonly ProcessStat[]): Promise<readonly ProcessStat[]> {
   const givenUpAt = Date.now() + settledWithinMs;
   let wanted = like ?? processTree(roots);
   for (;;) {
@@ -90,24 +100,26 @@ function membersOf(tree: readonly ProcessStat[]): string {
   return tree.map(({ pid }) => pid).join(" ");
 }
 
-/** @throws when the server ends, or does not answer as `expected` (status, blank, body) within 15 s. */
-export async function untilAnswered(name: string, server: Server, path: string, expected = `200 ${expectedBody}`): Promise<void> {
+/** @throws when the server ends, or does not answer as expected within 15 s. */
+export async function untilAnswered(name: string, server: Server, question: Question, status = 200): Promise<void> {
+  const expected = `${status} ${question.body}`;
   const givenUpAt = Date.now() + readyWithinMs;
   let ended = false;
   for (const { exited } of server.processes) void exited.then(() => (ended = true));
   let last = "nothing";
   while (!ended && Date.now() < givenUpAt) {
-    last = await answerOf(`http://127.0.0.1:${server.port}${path}`);
+    last = await answerOf(server.port, question);
     if (last === expected) return;
     await Bun.sleep(20);
   }
   const complaints = server.processes.map((started) => started.complaint()).join("\n");
-  throw new Error(`Cannot use ${name}: ${ended ? "it ended" : `it answered ${path} with ${last}`}\n${complaints}`.trim());
+  throw new Error(`Cannot use ${name}: ${ended ? "it ended" : `it answered ${question.path} with ${last}`}\n${complaints}`.trim());
 }
 
-async function answerOf(url: string): Promise<string> {
+async function answerOf(port: number, { path, send }: Question): Promise<string> {
+  const post = send === undefined ? {} : { method: "POST", body: send, headers: { "Content-Type": "application/json" } };
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...post, signal: AbortSignal.timeout(2_000) });
     return `${response.status} ${await response.text()}`;
   } catch (error) {
     return String(error);

@@ -1,10 +1,11 @@
 /** The peers: other ways to serve HTTP by a program per request, each configured as its experts would. */
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildFolder } from "../measure/build-folder.ts";
 import type { Server, ServerKind } from "../measure/server.ts";
 import { freePort, type Ground } from "../process/ground.ts";
 import { programs, type Program } from "../system.ts";
+import { configure } from "./configuration.ts";
 
 /** One fcgiwrap process runs one program at a time; eight did best on two cores. */
 const fcgiwrapProcesses = 8;
@@ -42,18 +43,11 @@ export function answerExecutable(program: Program): string {
   return join(buildFolder, program === "sh" || program === "php" ? `answer.${program}` : `answer-${program}`);
 }
 
-/** Fills in a configuration and makes the folder in which each program has its URL's name. */
-function configure(ground: Ground, template: string): { readonly port: number; readonly file: string } {
-  const port = freePort();
+/** The folder in which each program has its URL's name. */
+function makeCgiFolder(ground: Ground): void {
   const cgi = join(ground.folder, "cgi");
   mkdirSync(cgi, { recursive: true });
   for (const program of programs) linkOnce(answerExecutable(program), join(cgi, program));
-  const file = join(ground.folder, template);
-  const text = readFileSync(join(import.meta.dir, template), "utf8");
-  // As root, nginx would give its workers to nobody, who may not speak to fcgiwrap's socket.
-  const user = process.getuid?.() === 0 ? "user root;" : "";
-  writeFileSync(file, text.replaceAll("@FOLDER@", ground.folder).replaceAll("@PORT@", String(port)).replaceAll("@USER@", user));
-  return { port, file };
 }
 
 function linkOnce(target: string, path: string): void {
@@ -65,7 +59,9 @@ function linkOnce(target: string, path: string): void {
 }
 
 function startNginx(ground: Ground): Server {
-  const { port, file } = configure(ground, "nginx.conf");
+  const port = freePort();
+  makeCgiFolder(ground);
+  const file = configure(ground, "nginx.conf", "nginx", { PORT: String(port) });
   const wrap = ground.start("fcgiwrap", [
     "fcgiwrap",
     "-c",
@@ -78,7 +74,9 @@ function startNginx(ground: Ground): Server {
 }
 
 function startLighttpd(ground: Ground): Server {
-  const { port, file } = configure(ground, "lighttpd.conf");
+  const port = freePort();
+  makeCgiFolder(ground);
+  const file = configure(ground, "lighttpd.conf", "lighttpd", { PORT: String(port) });
   return { port, processes: [ground.start("lighttpd", ["lighttpd", "-D", "-f", file])] };
 }
 

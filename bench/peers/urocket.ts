@@ -2,19 +2,46 @@
 import { join } from "node:path";
 import { benchFolder } from "../measure/build-folder.ts";
 import type { Server, ServerKind } from "../measure/server.ts";
-import { freePort, type Ground } from "../process/ground.ts";
+import { freePort, type Ground, type StartedProcess } from "../process/ground.ts";
 
 /** @param app a folder of bench/apps. */
-export function urocket(app: "stage" | "overload"): ServerKind {
-  return { name: "urocket", kind: "subject", start: (ground) => startUrocket(ground, app) };
+export function urocket(app: string): ServerKind {
+  return {
+    name: "urocket",
+    kind: "subject",
+    start: (ground) =>
+      startUrocket(ground, `urocket-${app}`, join(benchFolder, "apps", app), { log: join(ground.folder, `urocket-${app}.log`) }),
+  };
 }
 
-function startUrocket(ground: Ground, app: string): Server {
+export const functionsApp: ServerKind = {
+  name: "urocket",
+  kind: "subject",
+  start: (ground) => startUrocket(ground, "urocket-functions", join(benchFolder, "apps/functions")),
+};
+
+export interface UrocketOptions {
+  /** Where its log goes, as JSON. Default: /dev/null, where a hundred thousand lines a second do not keep the disk busy. */
+  readonly log?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly flags?: readonly string[];
+}
+
+/** @param folder an app. */
+export function startUrocket(ground: Ground, name: string, folder: string, { log, env, flags = [] }: UrocketOptions = {}): Server {
   const port = freePort();
-  const argv = ["sh", join(benchFolder, "../bin/urocket"), "serve", join(benchFolder, "apps", app), "--port", String(port)];
-  const started = ground.start(`urocket-${app}`, argv, {
-    stdout: join(ground.folder, `urocket-${app}.log`),
-    env: { XDG_RUNTIME_DIR: ground.folder, UROCKET_DATA: join(ground.folder, "data") },
+  return { port, processes: [serve(ground, name, ["serve", folder, "--port", String(port), ...flags], log, env)] };
+}
+
+function serve(
+  ground: Ground,
+  name: string,
+  words: readonly string[],
+  log: string | undefined,
+  env: Readonly<Record<string, string>> = {},
+): StartedProcess {
+  return ground.start(name, ["sh", join(benchFolder, "../bin/urocket"), ...words], {
+    ...(log === undefined ? {} : { stdout: log }),
+    env: { XDG_RUNTIME_DIR: ground.folder, UROCKET_DATA: join(ground.folder, "data"), ...env },
   });
-  return { port, processes: [started] };
 }

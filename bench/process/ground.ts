@@ -62,6 +62,15 @@ export class Ground implements AsyncDisposable {
     return JSON.parse(output);
   }
 
+  /** Starts a client that is told what to do on its stdin. */
+  converse(argv: readonly string[]): Bun.Subprocess<"pipe", "pipe", "pipe"> {
+    this.#refuseWhenEnding(argv[0] ?? "");
+    const child = Bun.spawn([...argv], { cwd: this.folder, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+    this.#processes.set(child.pid, child);
+    void child.exited.then(() => this.#processes.delete(child.pid));
+    return child;
+  }
+
   /** Whether disposing of it has begun. */
   get ending(): boolean {
     return this.#ending !== undefined;

@@ -4,12 +4,20 @@ import { descendants, memoryOf, parseStat, processTree, usedBetween, type Proces
 const line = "42 (a (b) c) S 7 42 42 0 -1 4194560 100 200 0 0 11 22 33 44 20 0 1 0 12345 1000 250 18446744073709551615";
 
 function stat(pid: number, parent: number, ownUs = 0, reapedUs = 0): ProcessStat {
-  return { pid, parent, command: "x", startTick: 1, ownUs, reapedUs };
+  return { pid, parent, command: "x", state: "S", startTick: 1, ownUs, reapedUs };
 }
 
 describe("parseStat", () => {
   test("reads own and reaped time in microseconds", () => {
-    expect(parseStat(line)).toEqual({ pid: 42, parent: 7, command: "a (b) c", startTick: 12345, ownUs: 330_000, reapedUs: 770_000 });
+    expect(parseStat(line)).toEqual({
+      pid: 42,
+      parent: 7,
+      command: "a (b) c",
+      state: "S",
+      startTick: 12345,
+      ownUs: 330_000,
+      reapedUs: 770_000,
+    });
   });
 });
 

@@ -11,6 +11,8 @@ export interface ProcessStat {
   readonly pid: number;
   readonly parent: number;
   readonly command: string;
+  /** One letter: "R" running, "S" sleeping, "T" stopped … */
+  readonly state: string;
   /** When it started, in ticks since boot: with the pid, the identity of a process. */
   readonly startTick: number;
   /** User and system time of the process itself, µs, in steps of 10 ms. */
@@ -28,6 +30,7 @@ export function parseStat(text: string): ProcessStat {
     pid: Number.parseInt(text, 10),
     parent: ticks(1),
     command: text.slice(text.indexOf("(") + 1, close),
+    state: fields[0] ?? "",
     startTick: ticks(19),
     ownUs: (ticks(11) + ticks(12)) * microsecondsPerTick,
     reapedUs: (ticks(13) + ticks(14)) * microsecondsPerTick,
