@@ -197,7 +197,7 @@ const terms: Listener = {
   name: "tcp:1234",
   at: { kind: "tcp", address: "127.0.0.1", port: 0 },
   framing: "lines",
-  function: { file: "/x.ts", export: "fib", named: "src/fib.ts#fib", place },
+  function: { file: "/x.ts", export: "fib", named: true, place },
   timeoutMs: 30_000,
   idleMs: 300_000,
   lineBytesMax: 65_536,
