@@ -20,9 +20,11 @@ export async function prepareStarts(ground: Ground): Promise<readonly Start[]> {
   const small = writeApp(ground, "small", "functions");
   const schema = writeApp(ground, "schema", "cold-schema");
   const folder = (name: string): string => join(ground.folder, `start-${name}`);
-  await bundle(small, folder("small-bytecode"), true);
-  await bundle(schema, folder("schema-bundle"), false);
-  await bundle(schema, folder("schema-bytecode"), true);
+  const bytecode = ["--target=bun", "--format=cjs", "--bytecode"];
+  await bundle(small, folder("small-bytecode"), bytecode);
+  await bundle(schema, folder("schema-bundle"), ["--target=bun"]);
+  await bundle(schema, folder("schema-bytecode"), bytecode);
+  await bundle(schema, folder("schema-node"), ["--target=node", "--format=cjs"]);
   const node = Bun.which("node");
   const started = (name: string, argv: readonly string[]): Start => ({ name, argv, prints: greeting });
   return [
@@ -30,7 +32,7 @@ export async function prepareStarts(ground: Ground): Promise<readonly Start[]> {
     started("bun, a small function", [...bun, join(folder("small-bytecode"), "small.js")]),
     started("bun, with a schema library, bundled", [...bun, join(folder("schema-bundle"), "schema.js")]),
     started("bun, the same as bytecode", [...bun, join(folder("schema-bytecode"), "schema.js")]),
-    ...(node === null ? [] : [started("node, the same bundle", [node, join(folder("schema-bundle"), "schema.js")])]),
+    ...(node === null ? [] : [started("node, the same bundled", [node, join(folder("schema-node"), "schema.js")])]),
   ];
 }
 
@@ -42,10 +44,9 @@ function writeApp(ground: Ground, name: string, app: string): string {
   return file;
 }
 
-async function bundle(file: string, into: string, bytecode: boolean): Promise<void> {
+async function bundle(file: string, into: string, form: readonly string[]): Promise<void> {
   mkdirSync(into, { recursive: true });
-  const form = ["--format=cjs", ...(bytecode ? ["--bytecode"] : [])];
-  const argv = [process.execPath, "build", "--target=bun", "--minify", ...form, `--outdir=${into}`, file];
+  const argv = [process.execPath, "build", "--minify", ...form, `--outdir=${into}`, file];
   const child = Bun.spawn(argv, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   const [complaint, code] = await Promise.all([child.stderr.text(), child.exited]);
   if (code !== 0) throw new Error(`Cannot bundle ${file}: ${complaint.trim()}`);
