@@ -14,9 +14,8 @@ import { chooserPage, docsStyle, notFoundPage, startScript, viewerPage } from ".
 export const docsPath = "/_docs";
 
 export interface DocumentedApp {
-  readonly name: string;
-  /** Prefix of its paths: "" or "/v1". */
-  readonly base: string;
+  /** `base`: prefix of its paths, "" or "/v1". */
+  readonly app: { readonly name: string; readonly base: string };
   /** Absent: it has none, which the pages say. */
   readonly contract?: Contract;
 }
@@ -48,20 +47,18 @@ const commonHeaders = [
   "same-origin",
 ];
 
-/**
- * @param apps asked at each request, so that a reloaded app shows its new contract.
- * @returns what is served under /_docs; undefined for any other path.
- */
-export function docsPages(apps: () => readonly DocumentedApp[]): Pages {
-  const assets = new Map<string, () => Page>([
-    [`${assetsPath}/viewer.js`, once(() => assetPage("text/javascript; charset=utf-8", unpacked("swagger-ui-bundle.js.gz")))],
-    [`${assetsPath}/viewer.css`, once(() => assetPage("text/css; charset=utf-8", unpacked("swagger-ui.css.gz")))],
-    [`${assetsPath}/start.js`, once(() => assetPage("text/javascript; charset=utf-8", Buffer.from(startScript)))],
-    [`${assetsPath}/docs.css`, once(() => assetPage("text/css; charset=utf-8", Buffer.from(docsStyle)))],
-  ]);
+const assets: ReadonlyMap<string, () => Page> = new Map([
+  [`${assetsPath}/viewer.js`, once(() => assetPage("text/javascript; charset=utf-8", unpacked("swagger-ui-bundle.js.gz")))],
+  [`${assetsPath}/viewer.css`, once(() => assetPage("text/css; charset=utf-8", unpacked("swagger-ui.css.gz")))],
+  [`${assetsPath}/start.js`, once(() => assetPage("text/javascript; charset=utf-8", Buffer.from(startScript)))],
+  [`${assetsPath}/docs.css`, once(() => assetPage("text/css; charset=utf-8", Buffer.from(docsStyle)))],
+]);
+
+/** What is served under /_docs for these apps; undefined for any other path. To be made anew when an app is reloaded. */
+export function docsPages(apps: readonly DocumentedApp[]): Pages {
   return (path) => {
     if (path !== docsPath && !path.startsWith(`${docsPath}/`)) return undefined;
-    return assets.get(path)?.() ?? appPage(path.slice(docsPath.length), apps());
+    return assets.get(path)?.() ?? appPage(path.slice(docsPath.length), apps);
   };
 }
 
@@ -69,25 +66,25 @@ export function docsPages(apps: () => readonly DocumentedApp[]): Pages {
 function appPage(rest: string, apps: readonly DocumentedApp[]): Page {
   if (rest === "" || rest === "/") return entryPage(apps);
   const [, name = "", file] = rest.split("/", 3);
-  const app = apps.find((one) => one.name === name);
+  const app = apps.find((one) => one.app.name === name);
   if (app?.contract === undefined) return htmlPage(404, notFoundPage(name, app !== undefined, frameOf(apps)));
   if (file === undefined) return redirection(`${docsPath}/${name}/`);
   if (file === "") return htmlPage(200, viewerPage(name, app.contract.title, frameOf(apps)));
-  if (file === "openapi.json") return jsonPage(servedContract(app.contract, app.base));
+  if (file === "openapi.json") return jsonPage(servedContract(app.contract, app.app.base));
   return htmlPage(404, notFoundPage(`${name}/${file}`, false, frameOf(apps)));
 }
 
 /** The one contract there is, or a choice. */
 function entryPage(apps: readonly DocumentedApp[]): Page {
   const [only, ...others] = apps;
-  if (only?.contract !== undefined && others.length === 0) return redirection(`${docsPath}/${only.name}/`);
+  if (only?.contract !== undefined && others.length === 0) return redirection(`${docsPath}/${only.app.name}/`);
   return htmlPage(200, chooserPage(frameOf(apps)));
 }
 
 const frameOf = (apps: readonly DocumentedApp[]) => ({
   docsPath,
   assetsPath,
-  apps: apps.map(({ name, contract }) => ({ name, title: contract?.title })),
+  apps: apps.map(({ app, contract }) => ({ name: app.name, title: contract?.title })),
 });
 
 /** The contract with this host as its only server, so that operations are tried out here and nowhere else. */

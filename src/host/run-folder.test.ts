@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openRunFolder, RunFolderFailure, runFolderBytesMax } from "./run-folder.ts";
+import { describeHost, findHosts, openRunFolder, RunFolderFailure, runFolderBytesMax } from "./run-folder.ts";
 import { requireRoot } from "../../tests/system-tools.ts";
 
 let folder = "";
@@ -69,4 +69,25 @@ test("a path that leaves no room for sockets is passed over, and so is a file; w
     message: `Cannot make a run folder: ${longer + own}: ${bytes}; ${below}: a part of the path is not a folder`,
     hint: expect.stringContaining("TMPDIR"),
   });
+});
+
+test("a host that serves is found with its address and apps, one that does not yet, or no more, is not", () => {
+  const base = join(folder, "urocket");
+  const made = openRunFolder([base]);
+  expect(findHosts([join(folder, "nowhere"), base])).toEqual([]);
+  const apps = [{ name: "pets", folder: "/srv/pets", listeners: [{ name: "tcp:1234", url: "tcp://127.0.0.1:1234" }] }];
+  describeHost(made, { url: "http://127.0.0.1:8080", apps });
+  expect(findHosts([base])).toEqual([{ pid: process.pid, url: "http://127.0.0.1:8080", apps }]);
+  expect(readdirSync(made)).toEqual(["host.json"]);
+  // The number of a process that is gone, taken by another since: this one, which started later.
+  writeFileSync(join(made, "host.json"), JSON.stringify({ pid: process.pid, startTicks: 1, url: "http://127.0.0.1:8080", apps }));
+  expect(findHosts([base])).toEqual([]);
+});
+
+test("hosts that another user describes are not believed", () => {
+  const target = join(folder, "target");
+  const made = openRunFolder([target]);
+  describeHost(made, { url: "http://127.0.0.1:8080", apps: [] });
+  symlinkSync(target, join(folder, "urocket"));
+  expect(findHosts([join(folder, "urocket")])).toEqual([]);
 });

@@ -2,7 +2,7 @@
  * Where a host keeps what lives only while it runs: links and reply sockets of its instances. The folder says whose it
  * is, so that the next host knows what a killed one left and removes it, and never a living one's.
  */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { socketPathBytesMax } from "../core/socket-path.ts";
 import { reasonOf } from "../core/system-error.ts";
@@ -24,6 +24,27 @@ export class RunFolderFailure extends Error {
 interface Owner {
   readonly pid: number;
   readonly startTicks: number;
+  /** Where it listens and what it serves; absent until it does. */
+  readonly url?: string;
+  readonly apps?: readonly DescribedApp[];
+}
+
+interface DescribedApp {
+  readonly name: string;
+  /** Absolute. */
+  readonly folder: string;
+  readonly listeners: readonly { readonly name: string; readonly url: string }[];
+}
+
+/** What a host tells other commands on this machine about itself. */
+export interface HostDescription {
+  /** "http://127.0.0.1:8080" */
+  readonly url: string;
+  readonly apps: readonly DescribedApp[];
+}
+
+export interface FoundHost extends HostDescription {
+  readonly pid: number;
 }
 
 /**
@@ -47,14 +68,42 @@ export function openRunFolder(candidates: readonly string[]): string {
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { mode: passable });
       chmodSync(folder, passable);
-      const owner: Owner = { pid: process.pid, startTicks: processStart(process.pid) ?? 0 };
-      writeFileSync(join(folder, ownerFile), JSON.stringify(owner));
+      writeFileSync(join(folder, ownerFile), JSON.stringify(ownOwner()));
       return folder;
     } catch (error) {
       refusals.push(`${base}: ${reasonOf(error)}`);
     }
   }
   throw new RunFolderFailure(`Cannot make a run folder: ${refusals.join("; ")}`);
+}
+
+/** Writes down where this process's host listens and which apps it serves. To be called again when either changes. */
+export function describeHost(folder: string, { url, apps }: HostDescription): void {
+  const described = apps.map(({ name, folder: from, listeners }) => ({ name, folder: from, listeners }));
+  const file = join(folder, ownerFile);
+  // Renamed into its place, so that nobody ever reads half of it.
+  writeFileSync(`${file}.new`, JSON.stringify({ ...ownOwner(), url, apps: described } satisfies Owner));
+  renameSync(`${file}.new`, file);
+}
+
+/** The hosts of this user that serve now. @param candidates as of `openRunFolder`. */
+export function findHosts(candidates: readonly string[]): readonly FoundHost[] {
+  return candidates.flatMap(hostFoldersIn).flatMap((folder) => {
+    const owner = livingOwner(folder);
+    if (owner?.url === undefined || owner.apps === undefined) return [];
+    return [{ pid: owner.pid, url: owner.url, apps: owner.apps }];
+  });
+}
+
+function hostFoldersIn(base: string): readonly string[] {
+  try {
+    refuseForeign(base);
+    return readdirSync(base)
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => join(base, name));
+  } catch {
+    return [];
+  }
 }
 
 /**
@@ -76,11 +125,16 @@ function removeAbandoned(base: string): void {
   }
 }
 
-function isOwned(folder: string): boolean {
+const ownOwner = (): Owner => ({ pid: process.pid, startTicks: processStart(process.pid) ?? 0 });
+
+const isOwned = (folder: string): boolean => livingOwner(folder) !== undefined;
+
+/** Whose it is, if that process lives: another one may have got its number. */
+function livingOwner(folder: string): Owner | undefined {
   try {
     const owner = JSON.parse(readFileSync(join(folder, ownerFile), "utf8")) as Owner;
-    return processStart(owner.pid) === owner.startTicks;
+    return processStart(owner.pid) === owner.startTicks ? owner : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
