@@ -1,18 +1,28 @@
 import { expect, test } from "bun:test";
 import type { ServeSettings } from "../config/settings.ts";
 import type { RunningHost, ServedApp, StartFailure } from "../host/host.ts";
-import { tellReloaded, tellStarted, tellStartFailure } from "./serve-messages.ts";
+import { tellReloaded, tellStarted, tellStartFailure, tellTypes } from "./serve-messages.ts";
 import type { Stream } from "./terminal.ts";
 
-const settings: ServeSettings = { port: 8080, address: "127.0.0.1", timing: false, watch: false, graceMs: 30_000, log: "auto" };
+const settings: ServeSettings = {
+  port: 8080,
+  address: "127.0.0.1",
+  timing: false,
+  watch: false,
+  graceMs: 30_000,
+  log: "auto",
+  spares: 1,
+  docs: false,
+};
 
 const pets: ServedApp = {
   name: "pets",
   folder: "/srv/pets",
   operations: [
-    { method: "GET", path: "/pets", validated: true, handled: true },
-    { method: "POST", path: "/pets", validated: true, handled: false },
+    { method: "GET", path: "/pets", validated: true, handled: true, handler: "function", operationId: "listPets" },
+    { method: "POST", path: "/pets/new", validated: true, handled: false },
   ],
+  listeners: [],
   limitsNotHeld: [],
 };
 
@@ -37,8 +47,38 @@ function said(tell: (stream: Stream) => void, isTerminal = false): string[] {
 test("a start names every app with its operations and folder, then the address", () => {
   expect(said((stream) => tellStarted(stream, hostOf(pets), settings, "/srv"))).toEqual([
     "pets: 2 operations, 1 without a handler from pets",
+    "  GET    /pets      function   listPets",
+    "  POST   /pets/new  no handler",
     "Serving at http://127.0.0.1:8080",
   ]);
+});
+
+test("a start tells where lines are taken, and where contracts are shown if they are", () => {
+  const listeners = [{ name: "tcp:1234", url: "tcp://127.0.0.1:1234" }];
+  const fibber: ServedApp = { name: "fibber", folder: "/srv/fibber", operations: [], listeners, limitsNotHeld: [] };
+  expect(said((stream) => tellStarted(stream, hostOf(fibber), { ...settings, docs: true }, "/srv"))).toEqual([
+    "fibber: 0 operations, 1 listener from fibber",
+    "  lines at tcp://127.0.0.1:1234",
+    "Contracts at http://127.0.0.1:8080/_docs",
+    "Serving at http://127.0.0.1:8080",
+  ]);
+});
+
+test("of many operations a start lists the first", () => {
+  const operations = Array.from({ length: 30 }, (_, number) => ({ method: "GET", path: `/${number}`, validated: false, handled: true }));
+  const lines = said((stream) => tellStarted(stream, hostOf({ ...pets, operations }), settings, "/srv"));
+  expect(lines).toHaveLength(23);
+  expect(lines[21]).toBe("  and 10 more; `urocket check` shows all");
+});
+
+test("types that are wrong are warnings, with the app served; that they are right again is told", () => {
+  const problems = [{ severity: "error", file: "/srv/pets/x.ts", message: "Not assignable" } as const];
+  const app = { name: "pets", folder: "/srv/pets" };
+  expect(said((stream) => tellTypes(stream, { ...app, problems }, "/srv"))).toEqual([
+    "pets/x.ts: warning: Not assignable",
+    "warning: pets: 1 type error; it is served all the same",
+  ]);
+  expect(said((stream) => tellTypes(stream, { ...app, problems: [] }, "/srv"))).toEqual(["pets: types are right again"]);
 });
 
 test("a start tells limits that this machine does not let us hold", () => {
@@ -86,14 +126,20 @@ test("a failed start says what to do, and gives the exit code", () => {
 test("a reload tells each app's outcome, problems first", () => {
   const outcome = {
     apps: [
-      { name: "a", folder: "/srv/a", outcome: "reloaded", problems: [{ severity: "warning", file: "/srv/a/x.yaml", message: "Doubtful" }] },
+      {
+        name: "a",
+        folder: "/srv/a",
+        outcome: "reloaded",
+        tookMs: 84.6,
+        problems: [{ severity: "warning", file: "/srv/a/x.yaml", message: "Doubtful" }],
+      },
       { name: "b", folder: "/srv/b", outcome: "unchanged", problems: [] },
       { name: "c", folder: "/srv/c", outcome: "kept-old", problems: [{ severity: "error", file: "/srv/c/x.yaml", message: "Broken" }] },
     ],
   } as const;
   expect(said((stream) => tellReloaded(stream, outcome, "/srv"))).toEqual([
     "a/x.yaml: warning: Doubtful",
-    "a: reloaded",
+    "a: reloaded in 85 ms",
     "b: unchanged",
     "c/x.yaml: error: Broken",
     "error: c: the new version has errors; the one before it is still served",

@@ -1,28 +1,49 @@
-/** What `serve` says to the person who started it, on stderr; what happens afterwards is told by the log. */
+/** What `serve` and `dev` say to the person who started it, on stderr; what happens afterwards is told by the log. */
 import { isIP } from "node:net";
 import type { ServeSettings } from "../config/settings.ts";
-import type { ReloadOutcome, RunningHost, ServedApp, StartFailure } from "../host/host.ts";
+import { docsPath } from "../host/docs-pages.ts";
+import type { CheckedTypes, ReloadOutcome, RunningHost, ServedApp, StartFailure } from "../host/host.ts";
 import { complain, nameFrom, tellDiagnostics, warn } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
 import { paint, type Stream } from "./terminal.ts";
 
-export function tellStarted(stream: Stream, host: RunningHost, { address }: ServeSettings, folder: string): void {
+export function tellStarted(stream: Stream, host: RunningHost, { address, docs }: ServeSettings, folder: string): void {
   for (const app of host.apps) {
     for (const limit of app.limitsNotHeld) warn(stream, { message: `${app.name}: ${limit}` });
   }
   if (!isLoopback(address)) warn(stream, exposure(address));
   for (const app of host.apps) {
-    stream.line(`${paint(stream, "bold", app.name)}: ${countOperations(app)} from ${nameFrom(folder, app.folder)}`);
+    stream.line(`${paint(stream, "bold", app.name)}: ${countServed(app)} from ${nameFrom(folder, app.folder)}`);
+    for (const line of listServed(app)) stream.line(`  ${line}`);
   }
+  if (docs) stream.line(`Contracts at ${paint(stream, "cyan", host.url + docsPath)}`);
   stream.line(`Serving at ${paint(stream, "cyan", host.url)}${stream.isTerminal ? " (Ctrl-C stops)" : ""}`);
 }
 
-/** "4 operations, 1 without a handler" */
-function countOperations({ operations }: ServedApp): string {
+/** "4 operations, 1 without a handler, 2 listeners" */
+function countServed({ operations, listeners }: ServedApp): string {
   const unhandled = operations.filter(({ handled }) => !handled).length;
-  const count = `${operations.length} operation${operations.length === 1 ? "" : "s"}`;
-  return unhandled === 0 ? count : `${count}, ${unhandled} without a handler`;
+  const parts = [count(operations.length, "operation")];
+  if (unhandled > 0) parts.push(`${unhandled} without a handler`);
+  if (listeners.length > 0) parts.push(count(listeners.length, "listener"));
+  return parts.join(", ");
 }
+
+/** Operations of one app that are listed: a screen's worth of lines says more than a thousand. */
+const listedMax = 20;
+
+/** `GET    /pets       function  listPets`, and where listeners are. */
+function listServed({ operations, listeners }: ServedApp): string[] {
+  const listed = operations.slice(0, listedMax);
+  const width = Math.max(0, ...listed.map(({ path }) => path.length));
+  const lines = listed.map(({ method, path, handler, handled, operationId = "" }) =>
+    `${method.padEnd(6)} ${path.padEnd(width)}  ${(handled ? (handler ?? "") : "no handler").padEnd(10)} ${operationId}`.trimEnd(),
+  );
+  if (operations.length > listed.length) lines.push(`and ${operations.length - listed.length} more; \`urocket check\` shows all`);
+  return [...lines, ...listeners.map(({ url }) => `lines at ${url}`)];
+}
+
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 export function isLoopback(address: string): boolean {
   if (isIP(address) === 4) return address.startsWith("127.");
@@ -43,7 +64,7 @@ export function tellStartFailure(stream: Stream, failure: StartFailure, folder: 
   if (failure.kind === "configuration") {
     tellDiagnostics(stream, failure.problems, folder);
     const errors = failure.problems.filter(({ severity }) => severity === "error").length;
-    complain(stream, { message: `Cannot serve: ${errors} error${errors === 1 ? "" : "s"} in the configuration` });
+    complain(stream, { message: `Cannot serve: ${count(errors, "error")} in the configuration` });
     return exitCode.usage;
   }
   complain(stream, failure);
@@ -55,7 +76,7 @@ export function tellReloaded(stream: Stream, outcome: ReloadOutcome, folder: str
     tellDiagnostics(stream, app.problems, folder);
     switch (app.outcome) {
       case "reloaded":
-        stream.line(`${app.name}: reloaded`);
+        stream.line(`${app.name}: reloaded${app.tookMs === undefined ? "" : ` in ${Math.round(app.tookMs)} ms`}`);
         break;
       case "unchanged":
         stream.line(`${app.name}: unchanged`);
@@ -65,4 +86,15 @@ export function tellReloaded(stream: Stream, outcome: ReloadOutcome, folder: str
         break;
     }
   }
+}
+
+/** Types are checked beside serving: an app whose types are wrong is served all the same. */
+export function tellTypes(stream: Stream, { name, problems }: CheckedTypes, folder: string): void {
+  tellDiagnostics(
+    stream,
+    problems.map((problem) => ({ ...problem, severity: "warning" })),
+    folder,
+  );
+  if (problems.length === 0) stream.line(`${name}: types are right again`);
+  else warn(stream, { message: `${name}: ${count(problems.length, "type error")}; it is served all the same` });
 }

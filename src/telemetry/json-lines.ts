@@ -84,7 +84,7 @@ function programFields(program: ProgramReceipt): string {
 }
 
 export function outputToJson(output: OutputLine, time: string): string {
-  const { requestId, exchangeId, app, operation, stream, level, fields, text, cut } = output;
+  const { requestId, exchangeId, app, operation, instance, stream, level, fields, text, cut } = output;
   return toJsonLine({
     time,
     level: level ?? "info",
@@ -93,6 +93,7 @@ export function outputToJson(output: OutputLine, time: string): string {
     exchangeId: exchangeId === requestId ? undefined : exchangeId,
     app,
     operation,
+    instance,
     stream,
     text,
     fields,

@@ -147,13 +147,13 @@ test("lines of one operation differ in what differs, whichever instance served i
 });
 
 test("what a function logs has its level and fields; outside of a request it has no request's id", async () => {
-  const outside: OutputLine = { app: "pets", stream: "log", level: "error", text: "at start", cut: false };
+  const outside: OutputLine = { app: "pets", instance: "one", stream: "log", level: "error", text: "at start", cut: false };
   const lines = await writtenJson((log) => [logged, outside].forEach((line) => log.output(line)));
   expect(lines).toMatchObject([
     { type: "output", stream: "log", level: "info", text: "adding", fields: { name: "Rex", tags: ["a"] }, requestId: receipt.requestId },
-    { type: "output", stream: "log", level: "error", text: "at start", app: "pets" },
+    { type: "output", stream: "log", level: "error", text: "at start", app: "pets", instance: "one" },
   ]);
-  expect(Object.keys(lines[1] ?? {})).toEqual(["time", "level", "type", "app", "stream", "text"]);
+  expect(Object.keys(lines[1] ?? {})).toEqual(["time", "level", "type", "app", "instance", "stream", "text"]);
 });
 
 test("a connection is one line when it is over, a warning where it was ended by us", async () => {

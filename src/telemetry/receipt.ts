@@ -63,6 +63,8 @@ export interface OutputLine {
   readonly exchangeId?: string;
   readonly app: string;
   readonly operation?: string;
+  /** Of a line outside of any exchange: an exchange's own line tells it. */
+  readonly instance?: string;
   readonly stream: "stdout" | "stderr" | "log";
   /** Of "log": `ctx.log` or `console.*`. */
   readonly level?: "debug" | "info" | "warn" | "error";
