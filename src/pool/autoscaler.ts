@@ -48,6 +48,8 @@ export interface ScaleView {
   readonly stable: number;
   /** The same, over the short window. */
   readonly panic: number;
+  /** The most of them at once in the long window. */
+  readonly peak: number;
   readonly nowMs: number;
 }
 
@@ -76,12 +78,16 @@ export function decide(view: ScaleView, limits: ScaleLimits, before: Panic | und
   return { want: Math.min(want, Math.max(limits.max, limits.min)), panic };
 }
 
-/** How many of the instances that serve may be stopped, by a decision that wants fewer. */
+/**
+ * How many of the instances that serve may be stopped, by a decision that wants fewer: none that the long window had work for,
+ * so that traffic which goes up and down does not make instances come and go.
+ */
 export function surplus(view: ScaleView, limits: ScaleLimits, { want, panic }: ScaleDecision): number {
   if (limits.callsMax === 0 || panic !== undefined || view.starting > 0 || view.ready <= want) return 0;
   // What programs use is theirs until it is idle.
-  const floor = limits.programs ? Math.max(want, limits.processors) : want;
-  return Math.max(0, view.ready - Math.max(floor, Math.floor(view.ready / scaleDownRate)));
+  const forPrograms = limits.programs ? limits.processors : 0;
+  const forPeak = Math.ceil(view.peak / limits.callsMax);
+  return Math.max(0, view.ready - Math.max(want, forPrograms, forPeak, Math.floor(view.ready / scaleDownRate)));
 }
 
 function panicAfter(view: ScaleView, limits: ScaleLimits, before: Panic | undefined): Panic | undefined {

@@ -1,4 +1,4 @@
-/** The demand of the last seconds: samples at even distances, and their means over a long and a short window. */
+/** The demand of the last seconds: samples at even distances, and their means over a long and a short window, and their peak. */
 
 /** Distance of samples, in ms. */
 export const sampleMs = 125;
@@ -22,6 +22,13 @@ export class Demand {
 
   get panic(): number {
     return this.#mean(this.#shortSum, this.#shortLength);
+  }
+
+  /** The most in the long window. */
+  get peak(): number {
+    let peak = 0;
+    for (const sample of this.#samples) if (sample > peak) peak = sample;
+    return peak;
   }
 
   /** Nothing was wanted in the whole of the long window. */

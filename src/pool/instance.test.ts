@@ -44,7 +44,9 @@ describe("an instance", () => {
   const stopped: string[] = [];
 
   function makePool(below: string, scale: Partial<PoolOptions["scale"]> = {}, socket?: string): Pool {
-    const load = { app: "test", programs: {}, programsMax: 4, graceMs: 100, environment: {} };
+    // A program of another operation than those that the tests ask for.
+    const program = { argv: ["true"], wd: "/", env: [], channel: "stdin", replyPath: "/uri/{req_id}" } as const;
+    const load = { app: "test", programs: { "GET /other": program }, programsMax: 4, graceMs: 100, environment: {} };
     return new Pool(
       {
         folder: below,

@@ -127,7 +127,7 @@ export class Instance {
       channel: this.#runner.channel,
       id,
       over: (work, sound) => this.#workOver(work, sound),
-      overdue: () => this.#pulse.overdue(),
+      givenUp: (reason) => (reason === "deadline" ? this.#pulse.overdue() : this.#pulse.want()),
       busier: (by) => void (this.busyConnections += by),
       lines: (count) => void (this.served += count),
     };

@@ -217,7 +217,7 @@ export class Pool {
     this.#refuseWaiting("The app is being stopped");
   }
 
-  #view(): ScaleView {
+  #view(shrink: boolean): ScaleView {
     const { stable, panic } = this.#demand;
     return {
       ...this.#members.counts(),
@@ -225,6 +225,8 @@ export class Pool {
       waitingOther: this.#waitingOther.size,
       stable,
       panic,
+      // Only what shrinks asks for it: it is looked for in all samples.
+      peak: shrink ? this.#demand.peak : 0,
       nowMs: performance.now(),
     };
   }
@@ -232,7 +234,7 @@ export class Pool {
   /** Starts and wakes what `decide` says; starts nothing while the last ones died. @param shrink whether it may also stop some. */
   #adjust(shrink = false): void {
     if (this.#closing) return;
-    const view = this.#view();
+    const view = this.#view(shrink);
     const decision = decide(view, this.#limits, this.#panic);
     this.#panic = decision.panic;
     this.#wakeFor(decision.want);

@@ -19,18 +19,21 @@ export type Beat =
 
 export class Pulse {
   #asked = false;
+  /** It has to be asked, also when it has no work any more. */
+  #wanted = false;
   #silentBeats = 0;
   /** Beats since work passed its deadline unanswered; undefined: none has. */
   #overdueBeats: number | undefined;
 
-  /** An answer is awaited, or work is overdue: it has to be watched also when it has no work left. */
+  /** It has to answer: it has to be watched also when it has no work left. */
   get awaited(): boolean {
-    return this.#asked || this.#overdueBeats !== undefined;
+    return this.#asked || this.#wanted || this.#overdueBeats !== undefined;
   }
 
   beat(): Beat {
     if (!this.#asked) {
       this.#asked = true;
+      this.#wanted = false;
       return "ask";
     }
     this.#silentBeats++;
@@ -47,7 +50,12 @@ export class Pulse {
     this.#overdueBeats = undefined;
   }
 
-  /** Work of the instance has passed its deadline, or was given up. */
+  /** Work of the instance was given up: it may loop for nobody. */
+  want(): void {
+    this.#wanted = !this.#asked;
+  }
+
+  /** Work of the instance has passed its deadline, or there is none that it could be at. */
   overdue(): void {
     this.#overdueBeats ??= 0;
   }

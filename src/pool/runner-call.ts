@@ -78,7 +78,7 @@ export class RunnerCall implements RunnerWork, CallHandle {
   reset(reason: HostReset): void {
     if (this.#state === "over") return;
     this.#host.channel.send("reset", this.number, { reason });
-    if (reason === "deadline") this.#host.overdue();
+    this.#host.givenUp(reason);
     this.#over(reason !== "deadline");
   }
 

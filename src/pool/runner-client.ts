@@ -50,7 +50,7 @@ export class RunnerClient implements RunnerWork, ConnectionHandle {
   reset(reason: Exclude<HostReset, "reply-refused">): void {
     if (this.#over) return;
     this.#host.channel.send("reset", this.number, { reason });
-    if (reason === "deadline") this.#host.overdue();
+    this.#host.givenUp(reason);
     this.#close(reason !== "deadline", undefined);
   }
 

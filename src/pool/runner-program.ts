@@ -83,7 +83,7 @@ export class RunnerProgram implements RunnerWork, ExchangeHandle {
 
   reset(reason: HostReset): void {
     this.#host.channel.send("reset", this.number, { reason });
-    if (reason === "deadline") this.#host.overdue();
+    this.#host.givenUp(reason);
   }
 
   get #unanswered(): boolean {

@@ -1,6 +1,7 @@
 /** What an instance and the work that is under way on it know of each other. */
 import type { Channel } from "../link/channel.ts";
 import type { Frame } from "../link/frames.ts";
+import type { HostReset } from "./work.ts";
 
 /** Work under way on an instance: an exchange with a program, a call, a listener's client. */
 export interface RunnerWork {
@@ -21,8 +22,8 @@ export interface WorkHost {
   readonly id: string;
   /** Nothing of it is left on the instance. @param sound whether the instance did what it should: what counts for its ejection. */
   over(work: RunnerWork, sound: boolean): void;
-  /** The work passed its deadline: the instance must show that it lives. */
-  overdue(): void;
+  /** The host ended the work: the instance must show that it lives, and soon where the work was past its deadline. */
+  givenUp(reason: HostReset): void;
   /** A connection has begun, or stopped, to wait for answers. */
   busier(by: 1 | -1): void;
   /** A connection has given so many lines. */
