@@ -1,63 +1,144 @@
 /**
- * Where client traffic comes in: HTTP/1.1. The interface is ours, so that another front can take Bun.serve's place; what
- * Bun.serve does differently from a strict server is worked around here or stated in docs/http.md.
+ * Where client traffic comes in: HTTP/1.1 on sockets of our own (RFC 9110, RFC 9112). This file listens, looks after what takes
+ * too long, and ends; `http-connection.ts` is where bytes become exchanges.
  */
-
-/** What a handler may ask of the connection that a request came on. */
-export interface FrontConnection {
-  /** The idle timeout must not cut this exchange: it has a deadline of its own. */
-  holdOpen(request: Request): void;
-  /** The connection may idle out again. To be called before the response of an exchange that was held open. */
-  letIdle(request: Request): void;
-  /** The client's address; IPv4 without the IPv6 mapping. Undefined when it is unknown. */
-  clientAddress(request: Request): string | undefined;
-}
-
-export type FrontHandler = (request: Request, connection: FrontConnection) => Response | Promise<Response>;
-
-export interface Front {
-  /** "http://127.0.0.1:8080" */
-  readonly url: string;
-  /** Closes the listener at once and idle connections with it; open exchanges go on. Resolves when they are over. */
-  drain(): Promise<void>;
-  /** Closes every connection. */
-  close(): Promise<void>;
-}
+import type { Socket, SocketHandler, TCPSocketListener } from "bun";
+import type { Receipt } from "../telemetry/receipt.ts";
+import type { Front, FrontHandler } from "./front.ts";
+import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
+import { type HttpLimits, httpLimits } from "./http-limits.ts";
 
 export interface FrontOptions {
   readonly address: string;
   /** 0: any free one. */
   readonly port: number;
-  /** A failure of the handler itself: a defect. */
-  failed(error: Error): Response;
+  /** Those that are not given: `httpLimits`. */
+  readonly limits?: Partial<HttpLimits>;
+  /** Told of what is answered without the handler: what was no request, came too slowly, or when there is no room. */
+  readonly onRefused?: (receipt: Receipt) => void;
+  /** Told of what must not happen: a handler that throws, an answer that does not keep to its Content-Length. */
+  readonly onDefect?: (error: Error) => void;
 }
-
-/** How long a kept connection may be silent between exchanges. */
-const idleTimeoutSeconds = 60;
 
 /** @throws an Error with `code` EADDRINUSE, EACCES or EADDRNOTAVAIL when it cannot listen. */
 export function openHttpFront(options: FrontOptions, handler: FrontHandler): Front {
-  const server = Bun.serve({
-    hostname: options.address,
-    port: options.port,
-    development: false,
-    // Bun shares a port with whoever asks when `development` is off, unless told not to.
-    reusePort: false,
-    idleTimeout: idleTimeoutSeconds,
-    // Each app's own limit is enforced as the body is read; this one must only not be in its way.
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request) => handler(request, connection),
-    error: (error) => options.failed(error),
-  });
-  const connection: FrontConnection = {
-    holdOpen: (request) => server.timeout(request, 0),
-    letIdle: (request) => server.timeout(request, idleTimeoutSeconds),
-    clientAddress: (request) => server.requestIP(request)?.address.replace(/^::ffff:(?=\d+\.)/, ""),
+  const front = new HttpFront(options, handler);
+  front.listen();
+  return front;
+}
+
+/** Connections over the maximum that are told so at a time; more are closed without a word. */
+const refusedConnectionsMax = 256;
+
+class HttpFront implements Front, ConnectionContext {
+  readonly handler: FrontHandler;
+  readonly limits: HttpLimits;
+  isDraining = false;
+  nowMs = performance.now();
+  date = new Date().toUTCString();
+  readonly #options: FrontOptions;
+  readonly #connections = new Set<HttpConnection>();
+  #listener: TCPSocketListener<HttpConnection> | undefined;
+  #sweeper: ReturnType<typeof setInterval> | undefined;
+  #whenEmpty: (() => void)[] = [];
+
+  constructor(options: FrontOptions, handler: FrontHandler) {
+    this.#options = options;
+    this.limits = { ...httpLimits, ...options.limits };
+    this.handler = handler;
+  }
+
+  listen(): void {
+    const { address, port } = this.#options;
+    this.#listener = Bun.listen({
+      hostname: address,
+      port,
+      // A client that shuts down its sending side is ours to judge, and the answer to its last request is still sent.
+      allowHalfOpen: true,
+      socket: this.#socketHandler(),
+    });
+  }
+
+  get url(): string {
+    const { address } = this.#options;
+    const host = address.includes(":") ? `[${address}]` : address;
+    return `http://${host}:${this.#listener?.port}`;
+  }
+
+  drain(): Promise<void> {
+    this.isDraining = true;
+    this.#listener?.stop();
+    for (const connection of this.#connections) connection.drain();
+    return this.#emptied();
+  }
+
+  close(): Promise<void> {
+    this.#listener?.stop();
+    for (const connection of this.#connections) connection.terminate();
+    return this.#emptied();
+  }
+
+  refused(receipt: Receipt): void {
+    this.#options.onRefused?.(receipt);
+  }
+
+  defect(error: Error): void {
+    this.#options.onDefect?.(error);
+  }
+
+  closed(connection: HttpConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size > 0) return;
+    // Nobody is there: an idle host does not wake up every second.
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+    for (const told of this.#whenEmpty.splice(0)) told();
+  }
+
+  #emptied(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#connections.size === 0) resolve();
+      else this.#whenEmpty.push(resolve);
+    });
+  }
+
+  #socketHandler(): SocketHandler<HttpConnection, "buffer"> {
+    return {
+      binaryType: "buffer",
+      open: (socket) => this.#opened(socket),
+      data: (socket, chunk) => socket.data.received(chunk),
+      drain: (socket) => socket.data.writable(),
+      end: (socket) => socket.data.ended(),
+      close: (socket) => socket.data.gone(),
+      error: (_socket, error) => this.defect(error),
+    };
+  }
+
+  #opened(socket: Socket<HttpConnection>): void {
+    if (this.#sweeper === undefined) {
+      this.#readClock();
+      this.#sweeper = setInterval(this.#sweep, this.limits.sweepMs);
+    }
+    const connection = new HttpConnection(socket, this);
+    socket.data = connection;
+    this.#connections.add(connection);
+    const { connectionsMax } = this.limits;
+    const surplus = this.#connections.size - connectionsMax;
+    if (surplus > refusedConnectionsMax) connection.terminate();
+    else if (surplus > 0) {
+      connection.refuse({
+        refusal: { kind: "too-many-connections", detail: `There are ${connectionsMax} connections, as many as may be` },
+      });
+    }
+  }
+
+  readonly #sweep = (): void => {
+    this.#readClock();
+    for (const connection of this.#connections) connection.sweep(this.nowMs);
   };
-  const host = options.address.includes(":") ? `[${options.address}]` : options.address;
-  return {
-    url: `http://${host}:${server.port}`,
-    drain: () => server.stop(),
-    close: () => server.stop(true),
-  };
+
+  #readClock(): void {
+    this.nowMs = performance.now();
+    this.date = new Date().toUTCString();
+  }
 }

@@ -12,9 +12,13 @@ export const problemStatus = {
   "no-route": 404,
   "wrong-verb": 405,
   "not-acceptable": 406,
+  "request-timeout": 408,
   "body-too-large": 413,
   "argument-too-large": 413,
+  "target-too-long": 414,
   "unsupported-media-type": 415,
+  "expectation-failed": 417,
+  "headers-too-large": 431,
   "function-failed": 500,
   "host-failure": 500,
   "not-implemented": 501,
@@ -28,7 +32,9 @@ export const problemStatus = {
   "memory-full": 503,
   "no-instance": 503,
   "queue-full": 503,
+  "too-many-connections": 503,
   deadline: 504,
+  "version-not-supported": 505,
 } as const;
 export type ProblemKind = keyof typeof problemStatus;
 

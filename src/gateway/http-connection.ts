@@ -1,0 +1,447 @@
+/**
+ * A client's connection: cuts what comes into requests, hands them to the gateway one after the other, and sees answers off.
+ * Nothing is kept for it while it is idle but this object; what a client sends ahead is bounded by making it wait.
+ */
+import type { Socket } from "bun";
+import type { Receipt } from "../telemetry/receipt.ts";
+import type { BodySink, FrontHandler } from "./front.ts";
+import { type BodyCutter, cutterOf } from "./http-body.ts";
+import { type ExchangeConnection, HttpExchange } from "./http-exchange.ts";
+import { parseHead, type RefusedHead } from "./http-head.ts";
+import { aheadBytesMax, type HttpLimits, skippedBytesMax } from "./http-limits.ts";
+import { HttpOutput, type Piece } from "./http-output.ts";
+import { type Phase, type PhaseEvent, phaseAfter } from "./http-phase.ts";
+import { responseHead } from "./http-response-head.ts";
+import { problemBody, problemMediaType, problemStatus } from "./problem.ts";
+
+/** What connections share. */
+export interface ConnectionContext {
+  readonly handler: FrontHandler;
+  readonly limits: HttpLimits;
+  /** Every connection ends with its next answer. */
+  readonly isDraining: boolean;
+  /** `performance.now()` of the last sweep. */
+  readonly nowMs: number;
+  /** The Date header's value. */
+  readonly date: string;
+  refused(receipt: Receipt): void;
+  defect(error: Error): void;
+  closed(connection: HttpConnection): void;
+}
+
+/** So much of an answer waits for the loop's turn to be written together. */
+const gatheredBytesMax = 64 * 1024;
+/** What may wait for a client, at most: whoever writes on against a `write` that returned false is cut off. */
+const unsentBytesMax = 64 * 1024 * 1024;
+
+export class HttpConnection implements ExchangeConnection {
+  readonly #context: ConnectionContext;
+  readonly #socket: Socket<HttpConnection>;
+  readonly #output: HttpOutput;
+  #phase: Phase = "head";
+  /** When the phase's time began to run, in the sweep's time. */
+  #sinceMs: number;
+  #client: string | undefined;
+  /** What has come and has not been read, from `#at` on; undefined: nothing. */
+  #input: Buffer | undefined;
+  #at = 0;
+  /** Part of a request's head has come. */
+  #isHeadBegun = false;
+  #exchange: HttpExchange | undefined;
+  /** The body of the request under way; undefined: it has none. */
+  #body: BodyCutter | undefined;
+  #sink: BodySink | undefined;
+  #expectsContinue = false;
+  #skippedBytes = 0;
+  /** Whoever reads the body asked for a pause. */
+  #isPaused = false;
+  #isSocketPaused = false;
+  /** No request is taken any more. */
+  #isLast = false;
+  /** The client may still be sending when we have said all. */
+  #lingers = false;
+  #peerEnded = false;
+  #isAdvancing = false;
+  #isDelivering = false;
+  #isFlushPlanned = false;
+
+  constructor(socket: Socket<HttpConnection>, context: ConnectionContext) {
+    this.#socket = socket;
+    this.#context = context;
+    this.#output = new HttpOutput(socket);
+    this.#sinceMs = context.nowMs;
+  }
+
+  get client(): string | undefined {
+    return this.#client;
+  }
+
+  get date(): string {
+    return this.#context.date;
+  }
+
+  // What the socket tells
+
+  received(chunk: Buffer): void {
+    if (this.#phase === "closed" || this.#phase === "lingering") return;
+    this.#input = this.#input === undefined ? chunk : Buffer.concat([this.#input.subarray(this.#at), chunk]);
+    this.#at = 0;
+    this.#advance();
+  }
+
+  /** The kernel takes more. */
+  writable(): void {
+    if (this.#phase === "closed" || !this.#output.isBlocked) return;
+    this.#sinceMs = this.#context.nowMs;
+    this.#output.unblock();
+    this.#output.flush();
+    if (this.#output.isBlocked) return;
+    this.#exchange?.onWritable?.();
+    this.#advance();
+  }
+
+  /** The client sends nothing any more. Whether it still reads cannot be told; nearly always it has left. */
+  ended(): void {
+    this.#peerEnded = true;
+    if (this.#phase === "finishing") {
+      this.#isLast = true;
+      this.#advance();
+    } else this.#close();
+  }
+
+  /** The socket is closed, by whichever side. */
+  gone(): void {
+    if (this.#go("gone")) this.#leave();
+  }
+
+  // What the front wants
+
+  /** Ends what has taken too long. @param nowMs `performance.now()` */
+  sweep(nowMs: number): void {
+    const { limits } = this.#context;
+    const forMs = nowMs - this.#sinceMs;
+    switch (this.#phase) {
+      case "head":
+        if (!this.#isHeadBegun) return forMs > limits.idleMs ? this.#close() : undefined;
+        if (forMs > limits.headMs) {
+          this.refuse({ refusal: { kind: "request-timeout", detail: `The request's head did not arrive within ${limits.headMs} ms` } });
+        }
+        return;
+      case "finishing":
+        return forMs > limits.stalledMs ? this.terminate() : undefined;
+      case "lingering":
+        return forMs > limits.lingerMs ? this.#close() : undefined;
+      case "exchange":
+      case "closed":
+        return;
+    }
+  }
+
+  /** Closes it when it is idle; else it ends with its next answer. */
+  drain(): void {
+    if (this.#phase === "head" && !this.#isHeadBegun) this.#close();
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  /** Answers what is no request; the connection's last answer. */
+  refuse({ refusal, method = "-", target = "-" }: RefusedHead): void {
+    const requestId = crypto.randomUUID();
+    const status = problemStatus[refusal.kind];
+    const headers = ["content-type", problemMediaType, "x-urocket-error", refusal.kind, "x-request-id", requestId];
+    const body = problemBody(refusal, requestId);
+    const bytes = Buffer.byteLength(body);
+    if (!this.#go("refused")) return;
+    this.#output.sendWhole(
+      responseHead({ status, headers }, bytes, "close", this.date),
+      method === "HEAD" ? "" : body,
+      method === "HEAD" ? 0 : bytes,
+    );
+    this.#isLast = this.#lingers = true;
+    this.#context.refused({
+      requestId,
+      exchangeId: requestId,
+      method,
+      path: target.split("?", 1)[0] ?? "",
+      client: this.#client ?? addressOf(this.#socket),
+      status,
+      error: refusal.kind,
+      detail: refusal.detail,
+      bytesIn: 0,
+      bytesOut: bytes,
+      totalMs: 0,
+    });
+    this.#advance();
+  }
+
+  // What the exchange wants
+
+  /** A body that nobody reads must be skipped before the next request can be found: where that is long or uncertain, it is not. */
+  get mustEnd(): boolean {
+    if (this.#context.isDraining) return true;
+    const body = this.#body;
+    if (body === undefined || body.state === "whole") return false;
+    return body.state === "malformed" || this.#expectsContinue || body.announcedBytes > skippedBytesMax;
+  }
+
+  read(sink: BodySink): void {
+    if (this.#sink !== undefined) return;
+    this.#sink = sink;
+    if (this.#expectsContinue) {
+      this.#expectsContinue = false;
+      // RFC 9110 §10.1.1: not where the body is on its way already.
+      if (!this.#hasInput()) this.#output.sendWhole("HTTP/1.1 100 Continue\r\n\r\n", "", 0);
+    }
+    this.#deliver();
+    this.#advance();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#advance();
+  }
+
+  sendWhole(head: string, body: Piece, bodyBytes: number): void {
+    this.#output.sendWhole(head, body, bodyBytes);
+  }
+
+  sendPieces(before: string, chunk?: Uint8Array): boolean {
+    const output = this.#output;
+    if (before !== "") output.push(before);
+    if (chunk !== undefined) output.push(chunk);
+    if (output.pendingBytes >= gatheredBytesMax) {
+      if (output.pendingBytes > unsentBytesMax) return this.#overflow();
+      output.flush();
+    } else this.#flushSoon();
+    return !output.isBlocked;
+  }
+
+  answered(isLast: boolean): void {
+    if (!this.#go("answered")) return;
+    this.#exchange = undefined;
+    this.#sink = undefined;
+    this.#isPaused = false;
+    if (isLast) this.#isLast = true;
+    this.#sinceMs = this.#context.nowMs;
+    this.#advance();
+  }
+
+  breakOff(isReset: boolean): void {
+    if (isReset) return this.terminate();
+    this.#output.flush();
+    this.#close();
+  }
+
+  defect(error: Error): void {
+    this.#context.defect(error);
+  }
+
+  flush(): void {
+    this.#isFlushPlanned = false;
+    if (this.#phase === "closed") return;
+    this.#output.flush();
+    if (this.#phase === "finishing") this.#advance();
+  }
+
+  // Forward
+
+  /** Goes on as far as what has come allows. What happens on the way (an answer, a pause) is seen by the loop. */
+  #advance(): void {
+    if (this.#isAdvancing) return;
+    this.#isAdvancing = true;
+    while (this.#step());
+    this.#isAdvancing = false;
+    this.#settle();
+  }
+
+  /** Whether there may be more to do. */
+  #step(): boolean {
+    switch (this.#phase) {
+      case "head":
+        return this.#readHead();
+      case "exchange":
+        this.#deliver();
+        return (this.#phase as Phase) !== "exchange";
+      case "finishing":
+        return this.#finish();
+      case "lingering":
+      case "closed":
+        return false;
+    }
+  }
+
+  #readHead(): boolean {
+    const input = this.#input;
+    if (input === undefined || this.#at === input.length) return false;
+    const head = parseHead(input, this.#at);
+    if (head === undefined) {
+      if (this.#isHeadBegun) return false;
+      this.#isHeadBegun = true;
+      this.#sinceMs = this.#context.nowMs;
+      return false;
+    }
+    if ("refusal" in head) {
+      this.refuse(head);
+      return true;
+    }
+    this.#at = head.end;
+    this.#go("request");
+    this.#isHeadBegun = false;
+    this.#client ??= addressOf(this.#socket);
+    this.#body = head.framing === 0 ? undefined : cutterOf(head.framing);
+    this.#expectsContinue = head.expectsContinue;
+    this.#handle(new HttpExchange(head, this));
+    return true;
+  }
+
+  #handle(exchange: HttpExchange): void {
+    this.#exchange = exchange;
+    try {
+      this.#context.handler(exchange);
+    } catch (error) {
+      this.#context.defect(error instanceof Error ? error : new Error(String(error)));
+      exchange.abandon();
+    }
+  }
+
+  /** Gives what has come of the body to whoever reads it. */
+  #deliver(): void {
+    if (this.#isDelivering || this.#sink === undefined) return;
+    this.#isDelivering = true;
+    while (this.#sink !== undefined && !this.#isPaused && this.#deliverNext(this.#sink));
+    this.#isDelivering = false;
+  }
+
+  #deliverNext(sink: BodySink): boolean {
+    const body = this.#body;
+    if (body === undefined || body.state === "whole") {
+      this.#sink = undefined;
+      sink.end();
+      return false;
+    }
+    if (body.state === "malformed") {
+      this.#sink = undefined;
+      sink.failed("malformed");
+      return false;
+    }
+    if (!this.#hasInput()) return false;
+    const piece = body.next(this.#input as Buffer, this.#at);
+    this.#at = body.at;
+    if (piece !== undefined) sink.chunk(piece);
+    return true;
+  }
+
+  #finish(): boolean {
+    this.#skip();
+    if (this.#output.pendingBytes > 0) return false;
+    const body = this.#body;
+    const isOpen = body !== undefined && body.state !== "whole";
+    if (this.#isLast) this.#sayLast(isOpen);
+    if (this.#isLast || isOpen) return false;
+    this.#body = undefined;
+    this.#skippedBytes = 0;
+    this.#sinceMs = this.#context.nowMs;
+    return this.#go("finished");
+  }
+
+  /** What is left of a body that nobody wants. */
+  #skip(): void {
+    const body = this.#body;
+    while (body !== undefined && body.state === "open" && this.#hasInput() && !this.#isLast) {
+      const before = this.#at;
+      body.next(this.#input as Buffer, before);
+      this.#at = body.at;
+      this.#skippedBytes += this.#at - before;
+      if (this.#skippedBytes > skippedBytesMax) this.#isLast = true;
+    }
+    if (body?.state === "malformed") this.#isLast = true;
+  }
+
+  /** @param isBodyOpen the client is still sending. */
+  #sayLast(isBodyOpen: boolean): void {
+    const isSending = this.#lingers || isBodyOpen || this.#hasInput() || this.#isSocketPaused;
+    if (this.#peerEnded || !isSending) return this.#close();
+    // Closed with bytes unread, the kernel would answer with a reset that takes the answer away from the client.
+    this.#go("said-last");
+    this.#sinceMs = this.#context.nowMs;
+    this.#input = undefined;
+    this.#socket.shutdown();
+  }
+
+  /** After a step: forgets what has been read, and makes the client wait or go on. */
+  #settle(): void {
+    const input = this.#input;
+    let aheadBytes = 0;
+    if (input !== undefined) {
+      aheadBytes = input.length - this.#at;
+      if (aheadBytes === 0) this.#input = undefined;
+    }
+    const isFull = aheadBytes > (this.#sink === undefined ? aheadBytesMax : 0) && this.#phase !== "lingering";
+    if (isFull === this.#isSocketPaused || this.#phase === "closed") return;
+    this.#isSocketPaused = isFull;
+    if (isFull) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #hasInput(): boolean {
+    return this.#input !== undefined && this.#at < this.#input.length;
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    if (soon.push(this) === 1) queueMicrotask(flushAll);
+  }
+
+  #overflow(): boolean {
+    this.#context.defect(
+      new Error(`An answer was written on against a client that does not read: ${this.#output.pendingBytes} bytes wait`),
+    );
+    this.#exchange?.breakOff();
+    return false;
+  }
+
+  // Ends
+
+  #close(): void {
+    if (!this.#go("gone")) return;
+    this.#socket.end();
+    this.#leave();
+  }
+
+  #leave(): void {
+    const exchange = this.#exchange;
+    this.#exchange = this.#sink = this.#body = this.#input = undefined;
+    this.#output.discard();
+    this.#context.closed(this);
+    exchange?.gone();
+  }
+
+  /** Whether the event could happen. */
+  #go(event: PhaseEvent): boolean {
+    const next = phaseAfter(this.#phase, event);
+    if (next === undefined) return false;
+    this.#phase = next;
+    return true;
+  }
+}
+
+/** Connections with something to write. They do so when whatever runs now is done: pieces that came together go out together. */
+const soon: HttpConnection[] = [];
+
+function flushAll(): void {
+  for (const connection of soon.splice(0)) connection.flush();
+}
+
+/** IPv4 without the IPv6 mapping. */
+function addressOf(socket: Socket<HttpConnection>): string | undefined {
+  const address: string | undefined = socket.remoteAddress;
+  return address !== undefined && address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}

@@ -1,0 +1,204 @@
+/** A request as the gateway gets it, with the answer that it gives: which bytes an answer is, and when it is whole. */
+import type { BodySink, FrontExchange, HeaderList } from "./front.ts";
+import type { RequestHead } from "./http-head.ts";
+import { headerOf, isWithoutBody, type ResponseFraming, responseHead } from "./http-response-head.ts";
+import type { Piece } from "./http-output.ts";
+
+/** The connection that an exchange is on. */
+export interface ExchangeConnection {
+  readonly client: string | undefined;
+  /** The Date header's value. */
+  readonly date: string;
+  /** The connection ends with this answer, whatever the client asked for. */
+  readonly mustEnd: boolean;
+  read(sink: BodySink): void;
+  pause(): void;
+  resume(): void;
+  sendWhole(head: string, body: Piece, bodyBytes: number): void;
+  /** @returns false: the client is slow. */
+  sendPieces(before: string, chunk?: Uint8Array): boolean;
+  /** The answer is whole. @param isLast the connection ends with it. */
+  answered(isLast: boolean): void;
+  /** Ends the connection. @param isReset so that the client cannot take what it has for the whole. */
+  breakOff(isReset: boolean): void;
+  defect(error: Error): void;
+}
+
+const noBody = "";
+
+export class HttpExchange implements FrontExchange {
+  onWritable: (() => void) | undefined;
+  onClosed: (() => void) | undefined;
+  readonly #head: RequestHead;
+  readonly #connection: ExchangeConnection;
+  #answer: "none" | "begun" | "over" = "none";
+  #isLast = false;
+  /** Of an answer that has begun. */
+  #framing: ResponseFraming = "none";
+  #isFirstChunk = true;
+  /** What is missing of an announced Content-Length. */
+  #missingBytes = 0;
+
+  constructor(head: RequestHead, connection: ExchangeConnection) {
+    this.#head = head;
+    this.#connection = connection;
+  }
+
+  get method(): string {
+    return this.#head.method;
+  }
+
+  get target(): string {
+    return this.#head.target;
+  }
+
+  get host(): string | undefined {
+    return this.#head.host;
+  }
+
+  get headers(): HeaderList {
+    return this.#head.headers;
+  }
+
+  get client(): string | undefined {
+    return this.#connection.client;
+  }
+
+  get hasBody(): boolean {
+    return this.#head.framing !== 0;
+  }
+
+  get contentLength(): number | undefined {
+    const { framing } = this.#head;
+    return typeof framing === "number" && framing > 0 ? framing : undefined;
+  }
+
+  get(name: string): string | null {
+    const { headers } = this.#head;
+    let found: string | null = null;
+    for (let index = 0; index < headers.length; index += 2) {
+      if (headers[index] === name) found = found === null ? (headers[index + 1] as string) : `${found}, ${headers[index + 1]}`;
+    }
+    return found;
+  }
+
+  read(sink: BodySink): void {
+    if (this.#answer !== "over") this.#connection.read(sink);
+  }
+
+  pause(): void {
+    if (this.#answer !== "over") this.#connection.pause();
+  }
+
+  resume(): void {
+    if (this.#answer !== "over") this.#connection.resume();
+  }
+
+  respond(status: number, headers: HeaderList, body: Uint8Array | string = noBody): void {
+    if (this.#answer === "over") return;
+    if (this.#answer === "begun") throw new Error("Cannot answer: an answer has begun");
+    const bytes = typeof body === "string" ? (body === "" ? 0 : Buffer.byteLength(body)) : body.byteLength;
+    const isLast = this.#willEnd(headers);
+    const head = this.#responseHead(status, headers, this.#wholeFraming(status, headers, bytes), isLast);
+    this.#answer = "over";
+    const isDropped = this.#head.method === "HEAD" || isWithoutBody(status) || status === 205;
+    this.#connection.sendWhole(head, isDropped ? noBody : body, isDropped ? 0 : bytes);
+    this.#connection.answered(isLast);
+  }
+
+  begin(status: number, headers: HeaderList): void {
+    if (this.#answer === "over") return;
+    if (this.#answer === "begun") throw new Error("Cannot begin an answer: one has begun");
+    const framing = this.#piecewiseFraming(status, headers);
+    this.#isLast = framing === "until-close" || this.#willEnd(headers);
+    const head = this.#responseHead(status, headers, framing, this.#isLast);
+    this.#answer = "begun";
+    this.#framing = this.#head.method === "HEAD" || isWithoutBody(status) || status === 205 ? "none" : framing;
+    if (typeof this.#framing === "number") this.#missingBytes = this.#framing;
+    this.#connection.sendPieces(head);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#answer === "none") throw new Error("Cannot write: no answer has begun");
+    if (this.#answer === "over" || this.#framing === "none" || chunk.byteLength === 0) return true;
+    if (this.#framing === "until-close") return this.#connection.sendPieces("", chunk);
+    if (this.#framing === "chunked") {
+      const size = `${this.#isFirstChunk ? "" : "\r\n"}${chunk.byteLength.toString(16)}\r\n`;
+      this.#isFirstChunk = false;
+      return this.#connection.sendPieces(size, chunk);
+    }
+    if (chunk.byteLength > this.#missingBytes) return this.#fail(`An answer of ${this.#framing} bytes goes on beyond its Content-Length`);
+    this.#missingBytes -= chunk.byteLength;
+    return this.#connection.sendPieces("", chunk);
+  }
+
+  end(): void {
+    if (this.#answer === "none") throw new Error("Cannot end an answer: none has begun");
+    if (this.#answer === "over") return;
+    if (this.#missingBytes > 0) {
+      this.#fail(`An answer of ${this.#framing} bytes ended ${this.#missingBytes} bytes early`);
+      return;
+    }
+    this.#answer = "over";
+    if (this.#framing === "chunked") this.#connection.sendPieces(this.#isFirstChunk ? "0\r\n\r\n" : "\r\n0\r\n\r\n");
+    this.#connection.answered(this.#isLast);
+  }
+
+  breakOff(): void {
+    if (this.#answer === "over") return;
+    this.#answer = "over";
+    this.#connection.breakOff(this.#framing === "until-close");
+  }
+
+  /** For the connection: whoever was to answer threw. */
+  abandon(): void {
+    if (this.#answer === "none") this.respond(500, []);
+    else this.breakOff();
+  }
+
+  /** For the connection: the client is gone. */
+  gone(): void {
+    if (this.#answer === "over") return;
+    this.#answer = "over";
+    this.onClosed?.();
+  }
+
+  #fail(what: string): true {
+    this.breakOff();
+    this.#connection.defect(new Error(what));
+    return true;
+  }
+
+  #willEnd(headers: HeaderList): boolean {
+    return this.#head.isLast || this.#connection.mustEnd || headerOf(headers, "connection") === "close";
+  }
+
+  #responseHead(status: number, headers: HeaderList, framing: ResponseFraming, isLast: boolean): string {
+    const connection = isLast ? "close" : this.#head.isHttp10 ? "keep-alive" : "";
+    return responseHead({ status, headers }, framing, connection, this.#connection.date);
+  }
+
+  /** @param bytes of the body that was given. */
+  #wholeFraming(status: number, headers: HeaderList, bytes: number): ResponseFraming {
+    if (status === 204) return "none";
+    if (status === 205) return 0;
+    // What GET would have (RFC 9110 §8.6).
+    if (status === 304 || (this.#head.method === "HEAD" && bytes === 0)) return announcedLength(headers) ?? "none";
+    return bytes;
+  }
+
+  #piecewiseFraming(status: number, headers: HeaderList): ResponseFraming {
+    if (status === 204) return "none";
+    if (status === 205) return 0;
+    const length = announcedLength(headers);
+    if (length !== undefined) return length;
+    if (status === 304) return "none";
+    if (!this.#head.isHttp10) return "chunked";
+    return this.#head.method === "HEAD" ? "none" : "until-close";
+  }
+}
+
+function announcedLength(headers: HeaderList): number | undefined {
+  const text = headerOf(headers, "content-length");
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,309 @@
+/**
+ * Reads a request's head (RFC 9112 §2-§5) in one pass over its bytes. Strict: whatever is not exactly HTTP/1 is refused, because
+ * a lenient parser behind or in front of another one is how requests are smuggled. A pure function of the bytes: it finds the
+ * same in them however they came apart on the way.
+ */
+import { type Framing, readFraming } from "./http-framing.ts";
+import { headBytesMax, headerLinesMax, methodBytesMax, targetBytesMax } from "./http-limits.ts";
+import { badRequest, isRefusal, type Refusal } from "./http-refusal.ts";
+import { carriageReturn, colon, lineFeed, space, tab, targetBytes, tokenBytes, valueBytes } from "./http-syntax.ts";
+import { isHost, readUnusualTarget } from "./http-target.ts";
+
+export interface RequestHead {
+  readonly method: string;
+  /** In origin-form without dot segments, or "*". */
+  readonly target: string;
+  readonly host: string | undefined;
+  /** Names in lower case and values, as they came. */
+  readonly headers: readonly string[];
+  readonly framing: Framing;
+  readonly isHttp10: boolean;
+  /** The client wants no further exchange on this connection, or cannot have one. */
+  readonly isLast: boolean;
+  /** It waits for "100 Continue" before it sends the body. */
+  readonly expectsContinue: boolean;
+  /** Where its last line ends: the first byte that is not of it. */
+  readonly end: number;
+}
+
+/** A head that will never be one, with what could be read of it for the log. */
+export interface RefusedHead {
+  readonly refusal: Refusal;
+  readonly method?: string;
+  readonly target?: string;
+}
+
+/** What a step of the scan came to: "more" bytes are needed, or it is known where things are. */
+type Scanned = "found" | "more" | Refusal;
+
+/** Where things are in a head, found in one pass. One is enough: what is read of a head is copied out before the next is scanned. */
+class HeadScan {
+  bytes: Buffer = Buffer.alloc(0);
+  at = 0;
+  /** Nothing behind it is looked at: the end of what has come, or of what a head may have. */
+  end = 0;
+  /** The head may not get longer than it is. */
+  isAtLimit = false;
+  start = 0;
+  methodEnd = 0;
+  targetStart = 0;
+  targetEnd = 0;
+  isHttp10 = false;
+  /** Where the names and values start and end: four offsets a header. */
+  readonly marks = new Int32Array(headerLinesMax * 4);
+  marked = 0;
+
+  begin(bytes: Buffer, from: number): void {
+    this.bytes = bytes;
+    this.at = from;
+    this.isAtLimit = bytes.length - from >= headBytesMax;
+    this.end = this.isAtLimit ? from + headBytesMax : bytes.length;
+    this.start = this.methodEnd = this.targetStart = this.targetEnd = from;
+    this.marked = 0;
+  }
+
+  ranOut(): Scanned {
+    return this.isAtLimit ? { kind: "headers-too-large", detail: `The request's head is longer than ${headBytesMax} bytes` } : "more";
+  }
+}
+
+const scan = new HeadScan();
+
+/**
+ * Reads the head that starts at `from`.
+ * @returns undefined: more bytes are needed. Heads as long as they may be are read or refused.
+ */
+export function parseHead(bytes: Buffer, from: number): RequestHead | RefusedHead | undefined {
+  scan.begin(bytes, from);
+  let scanned = skipEmptyLine();
+  if (scanned === "found") scanned = scanMethod();
+  if (scanned === "found") scanned = scanTarget();
+  if (scanned === "found") scanned = scanVersion();
+  if (scanned === "found") scanned = scanFields();
+  if (scanned === "more") return undefined;
+  return scanned === "found" ? readHead() : refusedHead(scanned);
+}
+
+/** RFC 9112 §2.2: an empty line before a request is a mistake of old clients that is forgiven; one is. */
+function skipEmptyLine(): Scanned {
+  if (scan.bytes[scan.at] !== carriageReturn) return "found";
+  const scanned = scanLineEnd();
+  scan.start = scan.at;
+  return scanned;
+}
+
+function scanMethod(): Scanned {
+  const { bytes, end, start } = scan;
+  let at = start;
+  while (at < end && tokenBytes[bytes[at] as number] === 1) at++;
+  scan.at = scan.methodEnd = at;
+  if (at - start > methodBytesMax)
+    return { kind: "not-implemented", detail: `The request's method is longer than ${methodBytesMax} letters` };
+  if (at === end) return scan.ranOut();
+  if (at > start && bytes[at] === space) return "found";
+  // A TLS record: handshake, version 3.
+  if (bytes[start] === 0x16) return badRequest("This port speaks HTTP without TLS");
+  return badRequest("The request does not begin with a method");
+}
+
+function scanTarget(): Scanned {
+  const { bytes, end } = scan;
+  const start = scan.at + 1;
+  let at = start;
+  while (at < end && targetBytes[bytes[at] as number] === 1) at++;
+  scan.at = scan.targetEnd = at;
+  scan.targetStart = start;
+  if (at - start > targetBytesMax) return { kind: "target-too-long", detail: `The request target is longer than ${targetBytesMax} bytes` };
+  if (at >= end) return scan.ranOut();
+  if (at > start && bytes[at] === space) return "found";
+  return bytes[at] === carriageReturn || bytes[at] === lineFeed
+    ? badRequest("The request line names no HTTP version")
+    : badRequest("The request target has a character that must be percent-encoded, or is empty");
+}
+
+const http = [0x48, 0x54, 0x54, 0x50, 0x2f];
+
+/** "HTTP/1.1" and the line's end. A higher minor version is 1.1 to us (RFC 9110 §2.5). */
+function scanVersion(): Scanned {
+  const { bytes, end } = scan;
+  let at = scan.at + 1;
+  for (const letter of http) {
+    if (at >= end) return scan.ranOut();
+    if (bytes[at++] !== letter) return malformedVersion;
+  }
+  for (const isMatch of versionNumber) {
+    if (at >= end) return scan.ranOut();
+    const outcome = isMatch(bytes[at++] as number);
+    if (outcome !== undefined) return outcome;
+  }
+  scan.isHttp10 = bytes[at - 1] === 0x30;
+  scan.at = at;
+  return scanLineEnd();
+}
+
+const malformedVersion = badRequest("The request line does not end in an HTTP version");
+const versionNumber: readonly ((byte: number) => Refusal | undefined)[] = [
+  (byte) => {
+    if (byte === 0x31) return undefined;
+    if (!isDigit(byte)) return malformedVersion;
+    return { kind: "version-not-supported", detail: `HTTP/${byte - 0x30} is not spoken here, HTTP/1.1 is` };
+  },
+  (byte) => (byte === 0x2e ? undefined : malformedVersion),
+  (byte) => (isDigit(byte) ? undefined : malformedVersion),
+];
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+function scanLineEnd(): Scanned {
+  const { bytes, end, at } = scan;
+  if (at >= end) return scan.ranOut();
+  if (bytes[at] !== carriageReturn) return badLineEnd;
+  if (at + 1 >= end) return scan.ranOut();
+  if (bytes[at + 1] !== lineFeed) return badLineEnd;
+  scan.at = at + 2;
+  return "found";
+}
+
+const badLineEnd = badRequest("A line of the request's head does not end in CR LF, or has a control character");
+
+function scanFields(): Scanned {
+  for (;;) {
+    if (scan.at >= scan.end) return scan.ranOut();
+    if (scan.bytes[scan.at] === carriageReturn) return scanLineEnd();
+    const scanned = scanField();
+    if (scanned !== "found") return scanned;
+  }
+}
+
+function scanField(): Scanned {
+  const { bytes, end, marks, at: nameStart, marked } = scan;
+  if (marked === marks.length) return { kind: "headers-too-large", detail: `The request has more than ${headerLinesMax} headers` };
+  let at = nameStart;
+  while (at < end && tokenBytes[bytes[at] as number] === 1) at++;
+  if (at === end) return scan.ranOut();
+  if (bytes[at] !== colon || at === nameStart) return badName(bytes[at] as number, at === nameStart);
+  marks[marked] = nameStart;
+  marks[marked + 1] = at++;
+  while (at < end && (bytes[at] === space || bytes[at] === tab)) at++;
+  marks[marked + 2] = at;
+  while (at < end && valueBytes[bytes[at] as number] === 1) at++;
+  scan.at = at;
+  const valueStart = marks[marked + 2] as number;
+  while (at > valueStart && (bytes[at - 1] === space || bytes[at - 1] === tab)) at--;
+  marks[marked + 3] = at;
+  scan.marked = marked + 4;
+  return scanLineEnd();
+}
+
+function badName(byte: number, isFirst: boolean): Refusal {
+  const isSpace = byte === space || byte === tab;
+  if (isSpace && isFirst) return badRequest("A header line begins with white space (obsolete line folding)");
+  return badRequest(isSpace ? "A header's name is followed by white space" : "A header line has no name that is a token");
+}
+
+// What was found, read
+
+/** What the headers say to the front itself. */
+class FramingNotes {
+  host: string | undefined;
+  hosts = 0;
+  contentLength: string | undefined;
+  transferEncoding: string | undefined;
+  connection: string | undefined;
+  expect: string | undefined;
+
+  note(name: string, value: string): void {
+    switch (name.length) {
+      case 4:
+        if (name !== "host") return;
+        this.host = value;
+        this.hosts++;
+        return;
+      case 6:
+        if (name === "expect") this.expect = joined(this.expect, value);
+        return;
+      case 10:
+        if (name === "connection") this.connection = joined(this.connection, value);
+        return;
+      case 14:
+        // Twice the same is refused too: as a list it is not one number.
+        if (name === "content-length") this.contentLength = joined(this.contentLength, value);
+        return;
+      case 17:
+        if (name === "transfer-encoding") this.transferEncoding = joined(this.transferEncoding, value);
+    }
+  }
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before},${value}`;
+}
+
+function readHead(): RequestHead | RefusedHead {
+  const { bytes, start, marks, marked, isHttp10 } = scan;
+  const text = bytes.toString("latin1", start, scan.at);
+  const method = text.slice(0, scan.methodEnd - start);
+  const raw = text.slice(scan.targetStart - start, scan.targetEnd - start);
+  const notes = new FramingNotes();
+  const headers: string[] = [];
+  for (let mark = 0; mark < marked; mark += 4) {
+    const name = text.slice((marks[mark] as number) - start, (marks[mark + 1] as number) - start).toLowerCase();
+    const value = text.slice((marks[mark + 2] as number) - start, (marks[mark + 3] as number) - start);
+    headers.push(name, value);
+    notes.note(name, value);
+  }
+  const refuse = (refusal: Refusal): RefusedHead => ({ refusal, method, target: raw });
+
+  if (method === "CONNECT") return refuse({ kind: "not-implemented", detail: "This is no proxy: CONNECT is not implemented" });
+  const hostRefusal = judgeHost(notes, isHttp10);
+  if (hostRefusal !== undefined) return refuse(hostRefusal);
+  const target = isPlainPath(raw) ? raw : readUnusualTarget(method, raw);
+  if (typeof target !== "string" && isRefusal(target)) return refuse(target);
+  const framing = readFraming(notes.contentLength, notes.transferEncoding, isHttp10);
+  if (typeof framing === "object") return refuse(framing);
+  if (notes.expect !== undefined && notes.expect.toLowerCase() !== "100-continue" && !isHttp10) {
+    return refuse({ kind: "expectation-failed", detail: "The request expects something else than 100-continue" });
+  }
+  return {
+    method,
+    target: typeof target === "string" ? target : target.target,
+    host: typeof target === "string" ? notes.host : (target.authority ?? notes.host),
+    headers,
+    framing,
+    isHttp10,
+    isLast: isLast(notes.connection, isHttp10),
+    expectsContinue: notes.expect !== undefined && !isHttp10 && framing !== 0,
+    end: scan.at,
+  };
+}
+
+function refusedHead(refusal: Refusal): RefusedHead {
+  const { bytes, start, methodEnd, targetStart, targetEnd } = scan;
+  return {
+    refusal,
+    ...(bytes[methodEnd] === space && { method: bytes.toString("latin1", start, methodEnd) }),
+    ...(bytes[targetEnd] === space && targetEnd > targetStart && { target: bytes.toString("latin1", targetStart, targetEnd) }),
+  };
+}
+
+function judgeHost({ host, hosts }: FramingNotes, isHttp10: boolean): Refusal | undefined {
+  if (hosts > 1) return badRequest("The request has more than one Host");
+  if (host === undefined) return isHttp10 ? undefined : badRequest("The request has no Host");
+  return isHost(host) ? undefined : badRequest("The request's Host is no host name or address");
+}
+
+/** A path in which nothing could be a dot segment. */
+function isPlainPath(target: string): boolean {
+  return target.startsWith("/") && !target.includes("/.") && !target.includes("/%");
+}
+
+function isLast(connection: string | undefined, isHttp10: boolean): boolean {
+  if (connection === undefined) return isHttp10;
+  const options = connection
+    .toLowerCase()
+    .split(",")
+    .map((option) => option.trim());
+  return options.includes("close") || (isHttp10 && !options.includes("keep-alive"));
+}

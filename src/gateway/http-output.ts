@@ -1,0 +1,119 @@
+/**
+ * What is on its way to a client. Small pieces go out together in one write, large ones without being copied; what the kernel
+ * does not take at once waits here by reference.
+ */
+import type { Socket } from "bun";
+
+/** Text is Latin-1: heads and chunk sizes. */
+export type Piece = string | Uint8Array;
+
+/** Pieces of one write are laid side by side in it. Used by one connection at a time, and never across turns of the event loop. */
+const scratch = Buffer.allocUnsafe(64 * 1024);
+/** From here on a piece is written from where it lies. */
+const largeBytes = 32 * 1024;
+
+export class HttpOutput {
+  readonly #socket: Pick<Socket, "write">;
+  /** What waits; undefined while nothing does, which is nearly always. */
+  #pieces: Piece[] | undefined;
+  #first = 0;
+  /** Bytes of the first piece that have gone. */
+  #gone = 0;
+  #pendingBytes = 0;
+  /** The kernel did not take everything: it will say when to go on. */
+  #isBlocked = false;
+
+  constructor(socket: Pick<Socket, "write">) {
+    this.#socket = socket;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
+  /** Sends a head with a body whose length in bytes is known: by one write, where it is short. */
+  sendWhole(head: string, body: Piece, bodyBytes: number): void {
+    const bytes = head.length + bodyBytes;
+    if (this.#pieces !== undefined || bytes > scratch.length) {
+      this.push(head);
+      if (bodyBytes > 0) this.push(typeof body === "string" ? Buffer.from(body) : body);
+      this.flush();
+      return;
+    }
+    scratch.write(head, 0, "latin1");
+    if (bodyBytes > 0) {
+      if (typeof body === "string") scratch.write(body, head.length, "utf8");
+      else scratch.set(body, head.length);
+    }
+    const written = this.#write(scratch, 0, bytes);
+    if (written < bytes) this.push(Buffer.from(scratch.subarray(written, bytes)));
+  }
+
+  /** Adds a piece to what waits. @param piece not empty; nobody writes to it again. */
+  push(piece: Piece): void {
+    this.#pieces ??= [];
+    this.#pieces.push(piece);
+    this.#pendingBytes += piece.length;
+  }
+
+  /** The kernel takes more again. */
+  unblock(): void {
+    this.#isBlocked = false;
+  }
+
+  /** Writes what waits, as far as the kernel takes it. */
+  flush(): void {
+    while (this.#pieces !== undefined && !this.#isBlocked) {
+      const piece = this.#pieces[this.#first] as Piece;
+      if (typeof piece !== "string" && piece.length - this.#gone >= largeBytes) {
+        this.#consume(this.#write(piece, this.#gone, piece.length - this.#gone));
+      } else this.#consume(this.#write(scratch, 0, this.#gather(this.#pieces)));
+    }
+  }
+
+  /** Forgets what waits. */
+  discard(): void {
+    this.#pieces = undefined;
+    this.#first = this.#gone = this.#pendingBytes = 0;
+  }
+
+  /** How many bytes were written; fewer than asked for: blocked. */
+  #write(bytes: Uint8Array, from: number, length: number): number {
+    // A closed socket answers -1; its close event tells the rest.
+    const written = Math.max(0, this.#socket.write(bytes, from, length));
+    this.#isBlocked = written < length;
+    return written;
+  }
+
+  /** Lays the pieces that come next into the scratch buffer, as many as fit. */
+  #gather(pieces: readonly Piece[]): number {
+    let length = 0;
+    let from = this.#gone;
+    for (let index = this.#first; index < pieces.length && length < scratch.length; index++) {
+      const piece = pieces[index] as Piece;
+      const bytes = Math.min(piece.length - from, scratch.length - length);
+      if (typeof piece === "string") scratch.write(from === 0 ? piece : piece.slice(from), length, bytes, "latin1");
+      else scratch.set(piece.subarray(from, from + bytes), length);
+      length += bytes;
+      from = 0;
+    }
+    return length;
+  }
+
+  #consume(bytes: number): void {
+    const pieces = this.#pieces;
+    if (pieces === undefined) return;
+    this.#pendingBytes -= bytes;
+    if (this.#pendingBytes === 0) return this.discard();
+    let gone = this.#gone + bytes;
+    for (let piece = pieces[this.#first] as Piece; gone >= piece.length; piece = pieces[this.#first] as Piece) {
+      gone -= piece.length;
+      pieces[this.#first++] = "";
+    }
+    this.#gone = gone;
+  }
+}
