@@ -65,6 +65,8 @@ export class LineConnection implements LinkUser {
   #ended = false;
   /** The instance is to be told that no line follows, when it takes something again. */
   #lastOwed = false;
+  /** Since when it knows that no line follows; undefined: it does not. */
+  #lastToldAt: number | undefined;
   /** Something came or went since the last tick. */
   #active = false;
   #activeAt: number;
@@ -139,15 +141,11 @@ export class LineConnection implements LinkUser {
     const taken = this.#output.write(bytes);
     if (taken > 0) this.#link?.consumed(taken);
     if (this.#output.isBlocked) this.#steer();
-    else if (this.#successor !== undefined) this.#goOn();
   }
 
   writable(): void {
-    if (this.#lastOwed) {
-      this.#lastOwed = false;
-      this.#link?.write(noLines, true);
-    }
-    this.#goOn();
+    if (this.#lastOwed) this.#tellLast();
+    else this.#goOn();
   }
 
   output({ stream, level, text, fields, cut }: DispatchOutput): void {
@@ -166,12 +164,13 @@ export class LineConnection implements LinkUser {
   }
 
   linkClosed(failure: LinkFailure | undefined): void {
-    this.#link = undefined;
-    this.#owner.released();
+    const wasTold = this.#lastToldAt !== undefined;
+    this.#forgetLink();
     if (failure !== undefined) {
       const { detail, advice } = failure;
       this.#conclude({ words: detail, detail: advice === undefined ? detail : `${detail}: ${advice}` });
     } else if (this.#phase.kind === "answering") this.#conclude(this.#phase.ending);
+    else if (wasTold) this.#goOn();
     else this.#conclude({ detail: "the function's instance ended the connection" });
   }
 
@@ -187,7 +186,7 @@ export class LineConnection implements LinkUser {
     if (this.#phase.kind === "closing") {
       if (silentMs >= lingerMs) this.#socket.terminate();
     } else if (this.#output.isBlocked) this.#checkTaking(silentMs);
-    else if (this.#pending.count > 0) this.#checkDeadline(nowMs);
+    else if (this.#pending.count > 0 || this.#lastToldAt !== undefined) this.#checkDeadline(nowMs);
     else this.#checkIdle(silentMs);
   }
 
@@ -195,6 +194,7 @@ export class LineConnection implements LinkUser {
   moveTo(target: LineTarget): void {
     if (this.#phase.kind !== "open") return;
     this.#successor = target;
+    this.#tellLast();
     this.#goOn();
   }
 
@@ -228,25 +228,30 @@ export class LineConnection implements LinkUser {
 
   #checkDeadline(nowMs: number): void {
     const { timeoutMs } = this.#target.listener;
-    if (!this.#pending.isOverdue(nowMs, timeoutMs)) return;
+    if (!this.#pending.isOverdue(nowMs, timeoutMs) && !this.#isEndOverdue(nowMs, timeoutMs)) return;
     const words = `no answer within ${formatDuration(timeoutMs)}, the deadline of a line`;
     this.#conclude({ words, detail: words }, "deadline");
   }
 
+  /** Whether all seems to be answered, but the instance, which was told so, does not say that it was all. */
+  #isEndOverdue(nowMs: number, timeoutMs: number): boolean {
+    return this.#lastToldAt !== undefined && this.#pending.count === 0 && nowMs - Math.max(this.#lastToldAt, this.#activeAt) >= timeoutMs;
+  }
+
   #checkIdle(silentMs: number): void {
     const { idleMs } = this.#target.listener;
-    if (this.#phase.kind === "answering") {
-      // All is answered, but the instance has not said that it was all.
-      if (silentMs >= quietMs) this.#conclude(this.#phase.ending);
+    if (this.#link !== undefined) {
+      // An answer of several lines counts as several: whether all are answered only the instance knows.
+      if (silentMs >= Math.min(quietMs, idleMs)) this.#tellLast();
     } else if (silentMs >= idleMs) {
       const words = `nothing was said for ${formatDuration(idleMs)}, the limit of silence`;
       this.#conclude({ words, detail: words });
-    } else if (silentMs >= quietMs) this.#letGo("client-left");
+    }
   }
 
   /** Whether nothing can be taken of the client now. */
   get #mustWait(): boolean {
-    return this.#link?.isBlocked === true || this.#output.isBlocked || this.#successor !== undefined;
+    return this.#lastToldAt !== undefined || this.#link?.isBlocked === true || this.#output.isBlocked || this.#successor !== undefined;
   }
 
   get #connectionId(): string {
@@ -263,7 +268,18 @@ export class LineConnection implements LinkUser {
   #handOn(lines: Uint8Array, count: number, last: boolean): void {
     this.#pending.handedOn(count);
     this.#link ??= this.#connect();
+    if (last && this.#link !== undefined) this.#lastToldAt = this.#owner.now();
     this.#link?.write(lines, last);
+  }
+
+  /** Tells the instance that no line follows: it ends the connection on its side when all are answered. */
+  #tellLast(): void {
+    if (this.#link === undefined || this.#lastToldAt !== undefined) return;
+    this.#lastOwed = this.#link.isBlocked;
+    if (this.#lastOwed) return;
+    this.#lastToldAt = this.#owner.now();
+    this.#link.write(noLines, true);
+    this.#steer();
   }
 
   #connect(): LineLink | undefined {
@@ -291,8 +307,7 @@ export class LineConnection implements LinkUser {
   }
 
   #move(): void {
-    if (this.#successor === undefined || this.#pending.count > 0 || this.#output.isBlocked) return;
-    this.#letGo("client-left");
+    if (this.#successor === undefined || this.#link !== undefined) return;
     this.#target = this.#successor;
     this.#successor = undefined;
     this.#cutter.lineBytesMax = this.#target.listener.lineBytesMax;
@@ -308,12 +323,11 @@ export class LineConnection implements LinkUser {
 
   /** Reads no more; closes when what was handed on is answered. */
   #finish(ending: Ending): void {
-    if (this.#link === undefined || this.#pending.count === 0) return this.#conclude(ending);
+    if (this.#link === undefined) return this.#conclude(ending);
     this.#phase = { kind: "answering", ending };
     this.#successor = undefined;
     this.#held = undefined;
-    if (this.#link.isBlocked) this.#lastOwed = true;
-    else this.#link.write(noLines, true);
+    this.#tellLast();
     this.#steer();
   }
 
@@ -340,9 +354,15 @@ export class LineConnection implements LinkUser {
   #letGo(reason: "deadline" | "client-left" | "shutdown"): void {
     const link = this.#link;
     if (link === undefined) return;
+    this.#forgetLink();
+    link.release(reason);
+  }
+
+  #forgetLink(): void {
     this.#link = undefined;
     this.#lastOwed = false;
-    link.release(reason);
+    this.#lastToldAt = undefined;
+    this.#pending.forget();
     this.#owner.released();
   }
 

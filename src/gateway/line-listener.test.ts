@@ -28,6 +28,10 @@ class OnInstance implements OpenConnection {
   readonly #answer: Answer;
   #over = false;
 
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   constructor(head: DispatchConnection, sink: ConnectionSink, answer: Answer) {
     this.head = head;
     this.#sink = sink;
@@ -46,7 +50,7 @@ class OnInstance implements OpenConnection {
       .filter((answer) => answer !== undefined);
     setImmediate(() => {
       this.say(answers.map((answer) => `${answer}\n`).join(""));
-      if (last && this.#answer === echo) this.end();
+      if (last && this.#answer !== silence) this.end();
     });
     return this.takes;
   }
@@ -310,11 +314,27 @@ describe("A connection", () => {
     client.socket.write("1\n");
     await client.hears("Ok: 1\n");
     bed.pass(quietMs + 100);
-    expect(bed.revision.last.resets).toEqual(["client-left"]);
+    expect(bed.revision.last.told).toBe(true);
     client.socket.write("2\n");
     await client.hears("Ok: 1\nOk: 2\n");
     expect(bed.revision.opened.length).toBe(2);
     expect(new Set(bed.revision.opened.map(({ head }) => head.id)).size).toBe(1);
+  });
+
+  test("does not leave its instance before slow answers behind one of several lines", async () => {
+    const bed = await listening(silence);
+    const client = await clientOf(bed);
+    client.socket.write("help\nslow\n");
+    await eventually("the lines came", () => bed.revision.opened[0]?.received === "help\nslow\n");
+    bed.revision.last.say("one\ntwo\n");
+    await client.hears("one\ntwo\n");
+    bed.pass(20_000);
+    expect(bed.revision.last).toMatchObject({ told: true, resets: [] });
+    await new Promise((resolve) => client.socket.write("next\n", resolve));
+    bed.revision.last.say("slow\n");
+    bed.revision.last.end();
+    await eventually("the next line came", () => bed.revision.opened[1]?.received === "next\n");
+    await client.hears("one\ntwo\nslow\n");
   });
 
   test("tells the instance what was passed on to the client", async () => {
@@ -394,14 +414,17 @@ describe("A client that half-closes", () => {
   });
 
   test("is closed though its instance does not say that it was all", async () => {
-    const bed = await listening(silence);
+    const bed = await listening(silence, { timeoutMs: 2_000 });
     const client = await clientOf(bed);
     client.socket.end("1\n");
     await eventually("the instance knows that no line follows", () => bed.revision.opened[0]?.told);
     bed.revision.last.say("late\n");
     await client.hears("late\n");
-    bed.pass(quietMs + 100);
+    bed.pass(1_900);
+    expect(client.ended).toBe(false);
+    bed.pass(200);
     await client.isLeft();
+    expect(bed.revision.last.resets).toEqual(["deadline"]);
   });
 
   test("without having said anything is closed without an instance", async () => {
@@ -458,7 +481,9 @@ describe("A limit", () => {
     bed.pass(59_900);
     client.socket.write("1\n");
     await client.hears("Ok: 1\n");
-    bed.pass(59_900);
+    bed.pass(quietMs + 100);
+    await eventually("it has left its instance", () => bed.revision.last.isOver);
+    bed.pass(59_900 - quietMs - 100);
     expect(client.ended).toBe(false);
     bed.pass(200);
     await client.hears("Ok: 1\nErr: nothing was said for 1m, the limit of silence\n");
@@ -645,7 +670,8 @@ describe("Another revision", () => {
     await bed.serve(next);
     client.socket.write("2\n");
     await client.hears("Ok: 1\nNew: 22\n");
-    expect(bed.revision.last.resets).toEqual(["client-left"]);
+    expect(bed.revision.last.told).toBe(true);
+    expect(next.last.head.id).toBe(bed.revision.last.head.id);
   });
 
   test("waits for the answers of the earlier one, and takes what came meanwhile", async () => {
@@ -660,6 +686,7 @@ describe("Another revision", () => {
     await new Promise<void>((resolve) => client.socket.end("3", () => resolve()));
     expect(handedOver).toBe(false);
     bed.revision.last.say("first\n");
+    bed.revision.last.end();
     await serving;
     await client.hears("first\nOk: 2\nOk: 3\n");
     await client.isLeft();

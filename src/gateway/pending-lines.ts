@@ -28,7 +28,10 @@ export class PendingLines {
     this.total += lines;
   }
 
-  /** What a function says beyond its answers is not taken for the answer of a line to come. */
+  /**
+   * Lines of answers came. An answer of several lines counts as several, so that lines behind it seem to be answered before they are;
+   * but it is not taken for the answer of a line that is yet to come.
+   */
   answered(lines: number): void {
     this.#answered = Math.min(this.#answered + lines, this.total);
   }
@@ -51,6 +54,12 @@ export class PendingLines {
       marks.push({ atMs: nowMs, lines: this.total });
     const first = marks[0];
     return first !== undefined && nowMs - first.atMs >= timeoutMs;
+  }
+
+  /** None of those that wait is waited for any more. */
+  forget(): void {
+    this.#answered = this.total;
+    this.#marks = [];
   }
 
   /** Counts the time of those that wait anew: it was not the function that kept them waiting. */
