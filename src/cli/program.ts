@@ -6,11 +6,12 @@ import { complain } from "./complaint.ts";
 import type { CompletedCommand, Shell } from "./completion.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
+import type { TypesFlags } from "./types.ts";
 import { tellVersion, version } from "./version.ts";
 
 /** Known, and for versions to come. */
 const laterCommands: readonly string[] =
-  "dev types host deploy apps ps routes logs invoke scale rollback promote rm secret token receipts top doctor export".split(" ");
+  "dev host deploy apps ps routes logs invoke scale rollback promote rm secret token receipts top doctor export".split(" ");
 
 type OutputFlag = { readonly output?: "json" };
 
@@ -90,6 +91,20 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
     .action(async (folder: string, { template }: { readonly template: string }) => {
       const { init } = await import("./init.ts");
       end(init(folder, template, environment, terminal));
+    });
+
+  program
+    .command("types")
+    .summary("write TypeScript types of a contract")
+    .description(
+      "Writes what an app's contract says as TypeScript types (default: openapi.ts beside its functions), for handlers that do not compile when they disagree with it.",
+    )
+    .argument("[dir]", "folder with a service file, or an OpenAPI document", ".")
+    .option("--out <file>", "the file to write")
+    .option("--check", "write nothing, and fail when the file is not up to date")
+    .action(async (path: string, flags: TypesFlags) => {
+      const { types } = await import("./types.ts");
+      end(await types(path, flags, terminal));
     });
 
   // Run by main.ts before this tree is loaded; here for help and completion.
