@@ -28,44 +28,44 @@ const withFunctions = (): AppFolder =>
   });
 
 test("writes them beside the functions, and says where", async () => {
-  const { folder, path } = withFunctions();
+  const { folder, ...files } = withFunctions();
   expect(await urocket(["types"], { cwd: folder })).toMatchObject({ code: 0, stdout: "Wrote src/openapi.ts\n", stderr: "" });
-  const text = readFileSync(path("src/openapi.ts"), "utf8");
+  const text = readFileSync(files.path("src/openapi.ts"), "utf8");
   expect(text).toStartWith("// Written by `urocket types` from ../openapi.yaml.");
   expect(text).toContain('200: {\n        content: {\n          "application/json": number;');
-  expect(readdirSync(path("src"))).toHaveLength(2);
+  expect(readdirSync(files.path("src"))).toHaveLength(2);
 });
 
 test("leaves a file alone that is up to date", async () => {
-  const { folder, path } = withFunctions();
+  const { folder, ...files } = withFunctions();
   await urocket(["types", folder]);
-  const { mtimeNs } = statSync(path("src/openapi.ts"), { bigint: true });
+  const { mtimeNs } = statSync(files.path("src/openapi.ts"), { bigint: true });
   expect((await urocket(["types", folder])).stdout).toEndWith("is up to date\n");
-  expect(statSync(path("src/openapi.ts"), { bigint: true }).mtimeNs).toBe(mtimeNs);
+  expect(statSync(files.path("src/openapi.ts"), { bigint: true }).mtimeNs).toBe(mtimeNs);
 });
 
 describe("--check", () => {
   test("fails when they are not there, or not what the contract says, and writes nothing", async () => {
-    const { folder, path } = withFunctions();
+    const { folder, ...files } = withFunctions();
     expect(await urocket(["types", "--check"], { cwd: folder })).toMatchObject({
       code: 1,
       stderr: "error: src/openapi.ts is not there\n  Run the same command without --check.\n",
     });
-    expect(existsSync(path("src/openapi.ts"))).toBe(false);
+    expect(existsSync(files.path("src/openapi.ts"))).toBe(false);
     await urocket(["types"], { cwd: folder });
     expect(await urocket(["types", "--check"], { cwd: folder })).toMatchObject({ code: 0, stdout: "src/openapi.ts is up to date\n" });
-    writeFileSync(path("openapi.yaml"), contract.replace("integer", "string"));
+    writeFileSync(files.path("openapi.yaml"), contract.replace("integer", "string"));
     const { code, stderr } = await urocket(["types", "--check"], { cwd: folder });
     expect([code, stderr]).toEqual([1, expect.stringContaining("src/openapi.ts is not what openapi.yaml says")]);
-    expect(readFileSync(path("src/openapi.ts"), "utf8")).toContain("number");
+    expect(readFileSync(files.path("src/openapi.ts"), "utf8")).toContain("number");
   });
 });
 
 test("takes a document by itself, and another place to write to", async () => {
-  const { folder, path } = app({});
+  const { folder, ...files } = app({});
   expect((await urocket(["types", "openapi.yaml"], { cwd: folder })).stdout).toBe("Wrote openapi.ts\n");
   expect((await urocket(["types", "openapi.yaml", "--out", "made/types.ts"], { cwd: folder })).stdout).toBe("Wrote made/types.ts\n");
-  expect(readFileSync(path("made/types.ts"), "utf8")).toStartWith("// Written by `urocket types` from ../openapi.yaml.");
+  expect(readFileSync(files.path("made/types.ts"), "utf8")).toStartWith("// Written by `urocket types` from ../openapi.yaml.");
 });
 
 test("helps before the functions are written, where it is told the place", async () => {
@@ -77,14 +77,14 @@ test("helps before the functions are written, where it is told the place", async
 });
 
 test("does not overwrite what it did not write", async () => {
-  const { folder, path } = withFunctions();
-  writeFileSync(path("src/openapi.ts"), "export const mine = 1;\n");
+  const { folder, ...files } = withFunctions();
+  writeFileSync(files.path("src/openapi.ts"), "export const mine = 1;\n");
   const { code, stderr } = await urocket(["types"], { cwd: folder });
   expect(code).toBe(1);
   expect(stderr).toContain(
     "Cannot write src/openapi.ts: it was not written by urocket types, and would be lost\n  Name another file with --out",
   );
-  expect(readFileSync(path("src/openapi.ts"), "utf8")).toBe("export const mine = 1;\n");
+  expect(readFileSync(files.path("src/openapi.ts"), "utf8")).toBe("export const mine = 1;\n");
 });
 
 describe("refuses with what to do", () => {
