@@ -19,7 +19,10 @@ async function bashOffers(...words: string[]): Promise<string[]> {
 
 describe("bash", () => {
   test("completes commands", async () => {
-    expect(await bashOffers("")).toEqual(["serve", "check", "init", "reply", "completion", "version", "help", "--help", "--version"]);
+    expect(await bashOffers("")).toEqual([
+      ...["serve", "dev", "invoke", "check", "types", "init", "reply", "completion", "version", "help"],
+      ...["--help", "--version"],
+    ]);
     expect(await bashOffers("ch")).toEqual(["check"]);
   });
 
@@ -31,13 +34,14 @@ describe("bash", () => {
   test("completes values where there are a few, and nothing where there are many", async () => {
     expect(await bashOffers("serve", "--log", "")).toEqual(["auto", "json", "pretty"]);
     expect(await bashOffers("check", "-o", "j")).toEqual(["json"]);
+    expect(await bashOffers("init", "-t", "")).toEqual(["functions", "scripts", "tcp"]);
     expect(await bashOffers("serve", "--port", "")).toEqual([]);
   });
 
   test("completes folders, shells and the names of commands as arguments", async () => {
     expect(await bashOffers("serve", "templ")).toEqual(["templates"]);
     expect(await bashOffers("completion", "")).toEqual(["bash", "zsh", "fish"]);
-    expect(await bashOffers("help", "in")).toEqual(["init"]);
+    expect(await bashOffers("help", "ini")).toEqual(["init"]);
   });
 });
 
@@ -50,7 +54,8 @@ for (const shell of ["zsh", "fish"] as const) {
 
   test(`the script for ${shell} knows every command and the flags of serve`, async () => {
     const script = (await urocket(["completion", shell])).stdout;
-    for (const word of ["serve", "check", "init", "reply", "completion", "version", "help"]) expect(script).toContain(word);
+    for (const word of ["serve", "dev", "invoke", "check", "types", "init", "reply", "completion", "version", "help"])
+      expect(script).toContain(word);
     for (const flag of ["port", "address", "timing", "watch", "grace", "log"]) expect(script).toContain(flag);
   });
 }

@@ -40,7 +40,7 @@ test("makes the folder, tells what is in it and what to type next", async () => 
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(existsSync(join(cwd, "new/hello/urocket-service.yaml"))).toBe(true);
   expect(stdout).toContain("scripts/hello.sh");
-  expect(stdout).toContain("  urocket serve new/hello\n");
+  expect(stdout).toContain("  urocket dev new/hello\n");
   expect(lstatSync(join(cwd, "new/hello/scripts/hello.sh")).mode & 0o777).toBe(0o755);
 });
 
@@ -49,7 +49,7 @@ test("fills the current folder by default, and speaks of npx to who came by it",
   writeFileSync(join(cwd, "notes.txt"), "mine");
   const { stdout } = await urocket(["init"], { cwd, env: { npm_command: "exec" } });
   expect(stdout).toContain("Made an app in .:");
-  expect(stdout).toContain("  npx urocket serve\n");
+  expect(stdout).toContain("  npx urocket dev\n");
   expect(readFileSync(join(cwd, "notes.txt"), "utf8")).toBe("mine");
 });
 
@@ -111,7 +111,7 @@ test("an empty name is refused, and does not mean the current folder", async () 
 
 test("what to type next can be copied, whatever the folder is called", async () => {
   const { stdout } = await urocket(["init", "my app"], { cwd: temporaryFolder() });
-  expect(stdout).toContain("  urocket serve 'my app'\n");
+  expect(stdout).toContain("  urocket dev 'my app'\n");
 });
 
 test("templates of later versions and unknown ones are told apart", async () => {

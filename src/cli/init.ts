@@ -7,14 +7,21 @@ import { reasonOf } from "../core/system-error.ts";
 import { complain, type Complaint, nameFrom } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
 import { kindOfPath, type PathKind, whyNoFolder } from "./folder-kind.ts";
+import { templateNames } from "./template-names.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
 const templatesFolder = resolve(import.meta.dir, "../../templates");
 
-export const templates = ["scripts"] as const;
 /** Known, and for versions to come. */
-const laterTemplates: readonly string[] = ["functions", "service", "site", "tcp"];
+const laterTemplates: readonly string[] = ["service", "site"];
+
+/** What to try first, once it is served. */
+const firstTries: Readonly<Record<(typeof templateNames)[number], string>> = {
+  functions: "curl http://127.0.0.1:8080/hello/Ada",
+  scripts: "curl http://127.0.0.1:8080/hello/Ada",
+  tcp: "printf '10\\n' | nc -N 127.0.0.1 1234",
+};
 
 export function init(
   folder: string,
@@ -27,9 +34,10 @@ export function init(
     return exitCode.usage;
   }
   const target = resolve(folder);
-  const problem = checkTemplate(template) ?? checkTarget(target, template);
-  if (problem !== undefined) {
-    complain(err, problem);
+  const known = templateNames.find((name) => name === template);
+  const problem = known === undefined ? refuseTemplate(template) : checkTarget(target, known);
+  if (known === undefined || problem !== undefined) {
+    complain(err, problem ?? refuseTemplate(template));
     return exitCode.usage;
   }
   const files = listFiles(join(templatesFolder, template));
@@ -39,15 +47,14 @@ export function init(
     complain(err, { message: `Cannot write to ${target}: ${reasonOf(error)}`, hint: "Name a folder that you may write to, with room." });
     return exitCode.failed;
   }
-  out.line(nextSteps(folder, target, files, environment));
+  out.line(nextSteps({ folder, target, template: known, files, environment }));
   return exitCode.done;
 }
 
-function checkTemplate(template: string): Complaint | undefined {
-  if ((templates as readonly string[]).includes(template)) return undefined;
-  const hint = `Templates of this version: ${templates.join(", ")}.`;
+function refuseTemplate(template: string): Complaint {
+  const hint = `Templates of this version: ${templateNames.join(", ")}.`;
   if (laterTemplates.includes(template)) return { message: `The template "${template}" is not part of this version (${version})`, hint };
-  const meant = nearest(template, templates);
+  const meant = nearest(template, templateNames);
   return { message: `Cannot find template "${template}"${meant === undefined ? "" : `: did you mean "${meant}"?`}`, hint };
 }
 
@@ -95,12 +102,16 @@ function copy(from: string, to: string): void {
   chmodSync(to, (statSync(from).mode & 0o111) === 0 ? 0o644 : 0o755);
 }
 
-function nextSteps(
-  folder: string,
-  target: string,
-  files: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-): string {
+interface Made {
+  /** As written. */
+  readonly folder: string;
+  readonly target: string;
+  readonly template: (typeof templateNames)[number];
+  readonly files: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+function nextSteps({ folder, target, template, files, environment }: Made): string {
   const command = environment["npm_command"] === "exec" ? "npx urocket" : "urocket";
   const at = resolve(folder) === process.cwd() ? "" : ` ${shellWord(nameFrom(process.cwd(), target))}`;
   return [
@@ -109,7 +120,7 @@ function nextSteps(
     "",
     "Next:",
     `  ${command} check${at}`,
-    `  ${command} serve${at}`,
-    "  curl http://127.0.0.1:8080/hello/Ada",
+    `  ${command} dev${at}`,
+    `  ${firstTries[template]}`,
   ].join("\n");
 }

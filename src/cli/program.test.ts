@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { urocket } from "../../tests/urocket-command.ts";
 import manifest from "../../package.json" with { type: "json" };
 
-const commands = ["serve", "check", "init", "reply", "completion", "version", "help"];
+const commands = ["serve", "dev", "invoke", "check", "types", "init", "reply", "completion", "version", "help"];
 
 test("help lists every command and the exit codes, on stdout", async () => {
   for (const args of [["help"], ["--help"], ["-h"]]) {

@@ -1,10 +1,12 @@
 /** The command tree: names, flags and help of every command, and what each one calls. */
 import { Command, CommanderError, Option } from "commander";
 import { nearest } from "../core/suggest.ts";
-import type { Environment, ServeFlags } from "../config/settings.ts";
+import type { Environment, ServeFlags, ServeMode } from "../config/settings.ts";
 import { complain } from "./complaint.ts";
 import type { CompletedCommand, Shell } from "./completion.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
+import type { InvokeFlags } from "./invoke-flags.ts";
+import { templateNames } from "./template-names.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 import type { TypesFlags } from "./types.ts";
 import { tellVersion, version } from "./version.ts";
@@ -51,22 +53,57 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
     .exitOverride();
   program.configureHelp({ showGlobalOptions: false });
 
-  program
-    .command("serve")
-    .summary("run apps in the foreground")
-    .description("Serves the apps of these folders (default: the current one) until TERM or INT. HUP reloads service files and contracts.")
-    .argument("[dir...]", "folders with a service file")
-    .option("-p, --port <port>", "TCP port, 0 for any free one (UROCKET_PORT; default: 8080)")
-    .option("-a, --address <address>", "address to listen on (UROCKET_ADDRESS; default: 127.0.0.1)")
-    .option("--timing", "tell each response's times in Server-Timing (UROCKET_TIMING)")
-    .option("--no-timing", "do not, whatever UROCKET_TIMING says")
-    .option("--watch", "reload when a service file or contract changes (UROCKET_WATCH)")
+  const serve = async (mode: ServeMode, folders: readonly string[], flags: ServeFlags): Promise<void> => {
+    const command = await import("./serve.ts");
+    end(await command.serve(mode, folders, flags, environment, terminal));
+  };
+  addServing(
+    program
+      .command("serve")
+      .summary("run apps in the foreground")
+      .description("Serves the apps of these folders (default: the current one) until TERM or INT. HUP reloads them.")
+      .argument("[dir...]", "folders with a service file"),
+  )
+    .option("--watch", "reload when a service file, a contract or a function's source changes (UROCKET_WATCH)")
     .option("--no-watch", "do not, whatever UROCKET_WATCH says")
-    .option("--grace <duration>", "how long open requests may go on when stopping (UROCKET_GRACE; default: 30s)")
-    .addOption(new Option("--log <form>", "log as json or pretty (UROCKET_LOG; default: auto, pretty on a terminal)").argParser(String))
-    .action(async (folders: string[], flags: ServeFlags) => {
-      const { serve } = await import("./serve.ts");
-      end(await serve(folders, flags, environment, terminal));
+    .option("--docs", "show the contracts at /_docs (UROCKET_DOCS)")
+    .option("--no-docs", "do not, whatever UROCKET_DOCS says")
+    .addOption(logOption("default: auto, pretty on a terminal"))
+    .action((folders: string[], flags: ServeFlags) => serve("serve", folders, flags));
+
+  addServing(
+    program
+      .command("dev")
+      .summary("run an app while writing it")
+      .description(
+        "Serves the app of a folder (default: the current one) and reloads it when anything of it changes. Requests are shown with what they logged, failures with their source line, contracts at /_docs.",
+      )
+      .argument("[dir]", "folder with a service file", "."),
+  )
+    .option("--docs", "show the contracts at /_docs; the default")
+    .option("--no-docs", "do not (UROCKET_DOCS)")
+    .addOption(logOption("default: pretty"))
+    .action((folder: string, flags: ServeFlags) => serve("dev", [folder], flags));
+
+  program
+    .command("invoke")
+    .summary("call an operation of an app")
+    .description(
+      "Calls an operation and prints its answer. Asks the host that serves the folder, where one does; else the app is started for the call.",
+    )
+    .argument("<operation>", 'an operationId, a verb and a path ("GET /pets/{id}"), or a listener ("tcp:1234")')
+    .argument("[dir]", "folder with a service file", ".")
+    .option("-d, --data <data>", "the body: as it is, @FILE for a file's content, - for standard input")
+    .option("-p, --param <name=value>", "a path parameter; may be given several times", collect)
+    .option("-q, --query <name=value>", "a query parameter; may be given several times", collect)
+    .option("-H, --header <name: value>", "a header; may be given several times", collect)
+    .option("-i, --include", "print the status line and the headers too")
+    .option("--url <url>", "ask the host at this address")
+    .option("--secrets <dir>", "folder of secrets for an app that is started for the call (UROCKET_SECRETS_DIR)")
+    .addOption(outputOption())
+    .action(async (operation: string, folder: string, flags: InvokeFlags) => {
+      const { invoke } = await import("./invoke.ts");
+      end(await invoke(operation, folder, flags, environment, terminal));
     });
 
   program
@@ -85,26 +122,16 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
   program
     .command("init")
     .summary("start an app from a template")
-    .description("Makes an app in a folder (default: the current one): a service file, a contract and programs. Overwrites nothing.")
+    .description("Makes an app in a folder (default: the current one): a service file, a contract and what serves it. Overwrites nothing.")
     .argument("[dir]", "folder to make or fill", ".")
-    .option("-t, --template <name>", "what kind of app: scripts (sh, Python and PHP)", "scripts")
+    .option(
+      "-t, --template <name>",
+      "what kind of app: functions (TypeScript), scripts (sh, Python and PHP) or tcp (lines over TCP) (default: scripts)",
+      "scripts",
+    )
     .action(async (folder: string, { template }: { readonly template: string }) => {
       const { init } = await import("./init.ts");
       end(init(folder, template, environment, terminal));
-    });
-
-  program
-    .command("types")
-    .summary("write TypeScript types of a contract")
-    .description(
-      "Writes what an app's contract says as TypeScript types (default: openapi.ts beside its functions), for handlers that do not compile when they disagree with it.",
-    )
-    .argument("[dir]", "folder with a service file, or an OpenAPI document", ".")
-    .option("--out <file>", "the file to write")
-    .option("--check", "write nothing, and fail when the file is not up to date")
-    .action(async (path: string, flags: TypesFlags) => {
-      const { types } = await import("./types.ts");
-      end(await types(path, flags, terminal));
     });
 
   // Run by main.ts before this tree is loaded; here for help and completion.
@@ -144,6 +171,23 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
   });
   return program;
 }
+
+/** Flags that `serve` and `dev` have in common. */
+function addServing(command: Command): Command {
+  return command
+    .option("-p, --port <port>", "TCP port, 0 for any free one (UROCKET_PORT; default: 8080)")
+    .option("-a, --address <address>", "address to listen on (UROCKET_ADDRESS; default: 127.0.0.1)")
+    .option("--timing", "tell each response's times in Server-Timing (UROCKET_TIMING)")
+    .option("--no-timing", "do not, whatever UROCKET_TIMING says")
+    .option("--spares <number>", "runners that wait for the next app that needs one (UROCKET_SPARES; default: 1, 0 below 1 GiB of memory)")
+    .option("--secrets <dir>", "folder of secrets, a file each (UROCKET_SECRETS_DIR; default: CREDENTIALS_DIRECTORY)")
+    .option("--grace <duration>", "how long open requests may go on when stopping (UROCKET_GRACE; default: 30s)");
+}
+
+const logOption = (fallback: string): Option =>
+  new Option("--log <form>", `log as auto, json or pretty (UROCKET_LOG; ${fallback})`).argParser(String);
+
+const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 const outputOption = (): Option => new Option("-o, --output <form>", "print json instead of text").choices(["json"]);
 
@@ -197,7 +241,7 @@ function completedCommand(command: Command): CompletedCommand {
 
 function choicesOf(flag: string | undefined, choices: readonly string[] | undefined): readonly string[] {
   if (flag === "--log") return ["auto", "json", "pretty"];
-  return flag === "--template" ? ["scripts"] : (choices ?? []);
+  return flag === "--template" ? templateNames : (choices ?? []);
 }
 
 function argumentsOf(command: Command): CompletedCommand["arguments"] {

@@ -26,8 +26,9 @@ const pets: ServedApp = {
   limitsNotHeld: [],
 };
 
+const nothing = (): Promise<void> => Promise.resolve();
+
 function hostOf(...apps: ServedApp[]): RunningHost {
-  const nothing = (): Promise<void> => Promise.resolve();
   return {
     url: "http://127.0.0.1:8080",
     apps,
@@ -40,7 +41,7 @@ function hostOf(...apps: ServedApp[]): RunningHost {
 
 function said(tell: (stream: Stream) => void, isTerminal = false): string[] {
   const lines: string[] = [];
-  tell({ isTerminal, colours: false, line: (text) => void lines.push(text), flush: () => Promise.resolve() });
+  tell({ isTerminal, colours: false, line: (text) => void lines.push(text), write: nothing, flush: nothing });
   return lines;
 }
 

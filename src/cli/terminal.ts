@@ -7,6 +7,8 @@ export interface Stream {
   readonly colours: boolean;
   /** Writes a text and a line end. A reader that has left (EPIPE) is no error. */
   line(text: string): void;
+  /** Writes bytes as they are. Resolves when more may follow: at once, or when a slow reader has taken enough. */
+  write(bytes: Uint8Array): Promise<void>;
   /** Resolves when what was written has left the process, or nobody is there to read it. */
   flush(): Promise<void>;
 }
@@ -34,7 +36,20 @@ function toStream(target: NodeJS.WriteStream, mayColour: boolean): Stream {
   return {
     isTerminal,
     colours: isTerminal && mayColour,
+    write: (bytes) => writeAll(target, bytes),
     line: (text) => void target.write(`${text}\n`),
     flush: () => new Promise((resolve) => void target.write("", () => resolve())),
   };
+}
+
+function writeAll(target: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
+  if (target.write(bytes)) return Promise.resolve();
+  return new Promise((resolve) => {
+    // A reader that leaves takes no more, and there is nothing to wait for.
+    const done = (): void => {
+      target.off("drain", done).off("close", done).off("error", done);
+      resolve();
+    };
+    target.on("drain", done).on("close", done).on("error", done);
+  });
 }
