@@ -2,7 +2,7 @@
  * The process as functions see it: their environment and working directory, `console`, stdout and stderr, which all lead to
  * the host's log, and what they throw where nobody catches it, which costs them a log line and not the instance.
  */
-import { formatWithOptions } from "node:util";
+import type { Writable } from "node:stream";
 import type { LogLevel } from "./function-log.ts";
 import { OutputLines, type TakeLine } from "./output-lines.ts";
 
@@ -71,7 +71,9 @@ function captureConsole(events: AuthorEvents): void {
 /** One text is printed as it is, whatever it holds: only a format has its % read. */
 function formatted(values: readonly unknown[]): string {
   const [first] = values;
-  return values.length === 1 && typeof first === "string" ? first : formatWithOptions({ colors: false }, ...values);
+  if (values.length === 1 && typeof first === "string") return first;
+  // Loaded when it is needed: that takes five milliseconds, as long as the rest of a start.
+  return process.getBuiltinModule("node:util").formatWithOptions({ colors: false }, ...values);
 }
 
 type OtherConsole = InstanceType<typeof console.Console>;
@@ -88,29 +90,27 @@ function otherConsole(events: AuthorEvents): OtherConsole {
   return new console.Console({ stdout: sink("info"), stderr: sink("warn"), colorMode: false } as never);
 }
 
-/** The stream itself is made only for those who use it: that takes a millisecond. */
+/** A stream of our own, made for those who use it. */
 function captureStream(name: "stdout" | "stderr", take: TakeLine): void {
-  const original = Object.getOwnPropertyDescriptor(process, name) ?? {};
-  let captured: unknown;
+  let stream: Writable | undefined;
+  // Only an assignment does not make the process's own stream first, which takes five milliseconds.
+  Reflect.set(process, name, undefined);
   Object.defineProperty(process, name, {
     configurable: true,
     enumerable: true,
-    get: () => (captured ??= withWrite(Reflect.get(Object.defineProperty({}, name, original), name), new OutputLines(take))),
+    get: () => (stream ??= lineStream(name === "stdout" ? 1 : 2, new OutputLines(take))),
   });
 }
 
-function withWrite(stream: unknown, lines: OutputLines): unknown {
-  define(stream as object, "write", (chunk: string | Uint8Array, encoding?: unknown, written?: unknown) => {
-    lines.push(typeof chunk === "string" ? Buffer.from(chunk, asEncoding(encoding)) : chunk);
-    const callback = typeof encoding === "function" ? encoding : written;
-    if (typeof callback === "function") queueMicrotask(() => void Reflect.apply(callback, undefined, []));
-    return true;
+function lineStream(fd: number, lines: OutputLines): Writable {
+  const { Writable } = process.getBuiltinModule("node:stream");
+  const stream = new Writable({
+    write(chunk: Uint8Array, _encoding, written) {
+      lines.push(chunk);
+      written();
+    },
   });
-  return stream;
-}
-
-function asEncoding(encoding: unknown): BufferEncoding {
-  return typeof encoding === "string" && Buffer.isEncoding(encoding) ? encoding : "utf8";
+  return Object.assign(stream, { fd, isTTY: false });
 }
 
 function define(object: object, name: string, value: unknown): void {

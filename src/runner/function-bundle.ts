@@ -28,10 +28,14 @@ export async function importFunctions(spec: FunctionsSpec): Promise<FoundExports
   return faults.length === 0 ? { ok: true, calls, listeners } : { ok: false, message: faults.join("; ") };
 }
 
-/** The bundle may be gone where the plain one is not: bytecode is made for one version of the runtime. */
+/** What the modules' own code throws is their failure; only a bundle that is not there is replaced by the plain one. */
 async function importBundle({ bundle, plainBundle }: FunctionsSpec): Promise<unknown> {
-  if (bundle === plainBundle || (await Bun.file(bundle).exists())) return import(bundle);
-  return import(plainBundle);
+  try {
+    return await import(bundle);
+  } catch (error) {
+    if (bundle === plainBundle || (await Bun.file(bundle).exists())) throw error;
+    return import(plainBundle);
+  }
 }
 
 /** The bundle's default export is the list of modules; a bundle with bytecode is CommonJS, whose default is all of its exports. */

@@ -1,6 +1,4 @@
 /** What a function may ask of its call (`ctx`). Whatever costs something is made when it is first asked for: most calls ask for little. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Context, Logger } from "../sdk/urocket.ts";
 import type { FunctionLog, LogFields, LogLevel, LogSource } from "./function-log.ts";
 import { FunctionSpan } from "./function-span.ts";
@@ -97,7 +95,10 @@ function readSecret(folder: string | undefined, name: string): string {
   if (folder === undefined || !/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name)) throw new Error(`Cannot read the secret "${name}": ${advice}`);
   try {
     // Files that an editor or echo wrote end with a newline that is not part of the secret.
-    return readFileSync(join(folder, name), "utf8").replace(/\r?\n$/, "");
+    return process
+      .getBuiltinModule("node:fs")
+      .readFileSync(`${folder}/${name}`, "utf8")
+      .replace(/\r?\n$/, "");
   } catch (error) {
     throw new Error(`Cannot read the secret "${name}": ${advice}`, { cause: error });
   }
