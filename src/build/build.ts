@@ -14,16 +14,22 @@ export interface BuildRequest {
 }
 
 export interface Build {
-  /** A folder of its own, named by a hash of its inputs. */
+  /** A folder of its own, named by `hash`. */
   readonly folder: string;
   /** Changes when what the bundle holds changes. */
   readonly hash: string;
-  /** What a runner imports: with bytecode where that could be made, else the same as `plainBundle`. */
+  /**
+   * What a runner imports. Its bytecode lies beside it where that could be made; where it is gone, or another version's, the
+   * runtime compiles the text instead.
+   */
   readonly bundle: string;
+  /** The same: kept apart for when bytecode and text are not one file. */
   readonly plainBundle: string;
-  /** Its source map. */
+  /** Its source map. The runtime applies it to stack traces by itself, since it lies beside the bundle. */
   readonly sourceMap: string;
-  /** Every source file that went into it, absolute, without those of packages: what is watched. */
+  /** Whether the bundle has bytecode: not with top-level await. */
+  readonly bytecode: boolean;
+  /** Every source file that went into it, and those of its types, absolute, without those of packages: what is watched. */
   readonly inputs: readonly string[];
   readonly modules: readonly BuiltModule[];
 }
@@ -33,6 +39,8 @@ export interface BuiltModule {
   readonly file: string;
   /** Names of its exports of values, "default" among them; by the source text, nothing of it has run. */
   readonly exports: readonly string[];
+  /** False: it may have more exports than its text tells (CommonJS, or re-exports from it). */
+  readonly exportsKnown: boolean;
 }
 
 export type BuildOutcome =

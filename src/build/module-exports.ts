@@ -1,0 +1,56 @@
+/**
+ * Which exports a module has, by its text. Of CommonJS only the usual forms can be told (`exports.name = …`,
+ * `module.exports = { name, … }`): its exports are what its code makes of them.
+ */
+import { readFileSync } from "node:fs";
+import { extname } from "node:path";
+
+export interface ModuleExports {
+  /** Names of values, "default" among them. */
+  readonly exports: readonly string[];
+  /** False: there may be more. */
+  readonly exportsKnown: boolean;
+}
+
+/** For each file what its imports mean: specifier → file. */
+export type ModuleGraph = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+type Loader = "ts" | "tsx" | "js" | "jsx";
+
+const loaders: Readonly<Record<string, Loader>> = { ".tsx": "tsx", ".jsx": "jsx", ".ts": "ts", ".mts": "ts", ".cts": "ts" };
+
+/** `export * from "…"`, as the transpiler writes it: on a line of its own, whatever it looked like. */
+const star = /^export \* from "((?:[^"\\]|\\.)+)";?$/gm;
+
+/** @throws when the file cannot be read or parsed; it was bundled before, so that it can be. */
+export function exportsOf(file: string, graph: ModuleGraph, seen: ReadonlySet<string> = new Set()): ModuleExports {
+  const loader = loaders[extname(file)] ?? "js";
+  if (!/\.[cm]?[jt]sx?$/.test(file)) return { exports: ["default"], exportsKnown: true };
+  const transpiler = new Bun.Transpiler({ loader, target: "bun" });
+  const text = readFileSync(file, "utf8");
+  const { exports: named, imports } = transpiler.scan(text);
+  const isModule = named.length > 0 || imports.some(({ kind }) => kind === "import-statement");
+  if (!isModule && isCommonJs(text)) return { exports: commonJsExports(text), exportsKnown: false };
+  const names = new Set(named.filter((name) => name !== "*"));
+  let known = true;
+  if (/\bexport\s*\*/.test(text)) {
+    for (const [, specifier = ""] of transpiler.transformSync(text).matchAll(star)) {
+      const next = graph.get(file)?.get(specifier);
+      const from = next === undefined || seen.has(next) ? undefined : exportsOf(next, graph, new Set([...seen, file]));
+      for (const name of from?.exports ?? []) if (name !== "default") names.add(name);
+      known &&= next !== undefined && (from?.exportsKnown ?? true);
+    }
+  }
+  return { exports: [...names].toSorted(), exportsKnown: known };
+}
+
+const isCommonJs = (text: string): boolean => /\b(?:module\.exports|exports\s*[.[])/.test(text);
+
+function commonJsExports(text: string): readonly string[] {
+  const names = new Set(["default"]);
+  for (const [, name = ""] of text.matchAll(/\bexports\.([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=(?!=)/gu)) names.add(name);
+  const [, members = ""] = /\bmodule\.exports\s*=\s*\{([^}]*)\}?/.exec(text) ?? [];
+  for (const [, name = ""] of members.matchAll(/(?:^|,)\s*(?:async\s+)?([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?=[:,(]|$)/gu))
+    names.add(name);
+  return [...names].toSorted();
+}
