@@ -120,6 +120,20 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
     });
 
   program
+    .command("types")
+    .summary("write TypeScript types of a contract")
+    .description(
+      "Writes what an app's contract says as TypeScript types (default: openapi.ts beside its functions), for handlers that do not compile when they disagree with it.",
+    )
+    .argument("[dir]", "folder with a service file, or an OpenAPI document", ".")
+    .option("--out <file>", "the file to write")
+    .option("--check", "write nothing, and fail when the file is not up to date")
+    .action(async (path: string, flags: TypesFlags) => {
+      const { types } = await import("./types.ts");
+      end(await types(path, flags, terminal));
+    });
+
+  program
     .command("init")
     .summary("start an app from a template")
     .description("Makes an app in a folder (default: the current one): a service file, a contract and what serves it. Overwrites nothing.")
