@@ -43,6 +43,12 @@ export function residentBytes(pid: number): number {
   return Number(kib ?? Number.NaN) * 1024;
 }
 
+/** The most resident memory that a process ever had, in bytes. */
+export function peakResidentBytes(pid: number): number {
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readProc(pid, "status"))?.[1];
+  return Number(kib ?? Number.NaN) * 1024;
+}
+
 function hasMark(environment: string, marks: readonly string[]): boolean {
   return marks.some((mark) => environment.includes(mark));
 }

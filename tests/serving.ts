@@ -18,6 +18,8 @@ export interface ServeOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Further app folders. */
   readonly folders?: readonly string[];
+  /** Whether it is started in the app's folder. */
+  readonly inAppFolder?: boolean;
 }
 
 export interface Serving extends AsyncDisposable {
@@ -94,12 +96,13 @@ interface Started {
 const running = new Set<Bun.Subprocess>();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-function start(folder: string, { flags = [], env = {}, folders = [] }: ServeOptions): Started {
+function start(folder: string, { flags = [], env = {}, folders = [], inAppFolder = false }: ServeOptions): Started {
   const mark = `urocket-mark-${randomUUID()}`;
   const { PATH = "", HOME = "/", LANG = "C.UTF-8" } = process.env;
   const child = Bun.spawn([join(root, "bin/urocket"), "serve", folder, ...folders, "--port", "0", ...flags], {
     // Programs are given its PATH: this folder, which does not exist, tells them from all other processes.
     env: { PATH: `${PATH}:/nonexistent/${mark}`, HOME, LANG, ...env },
+    ...(inAppFolder ? { cwd: folder } : {}),
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

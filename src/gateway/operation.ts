@@ -31,6 +31,12 @@ export class Traffic {
   }
 }
 
+/** The places of an app's operations, by what serves them. */
+export interface Places {
+  readonly program: Admission;
+  readonly function: Admission;
+}
+
 export interface ServedOperation {
   readonly app: ServedApp;
   /** "GET /pets/{petId}": the handler's key on the instance, and the operation's name in logs. */

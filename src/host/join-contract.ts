@@ -1,4 +1,5 @@
 /** Which operation of the service file is which of the contract, and what is doubtful about those that are in one only. */
+import { relative } from "node:path";
 import type { App, AppOperation } from "../config/app.ts";
 import { requestPath, templateShape } from "../config/path-template.ts";
 import type { Contract, ContractOperation } from "../contract/contract.ts";
@@ -101,9 +102,16 @@ function tellUnhandled(unhandled: readonly JoinedOperation[], app: App): readonl
       severity: "warning",
       file: app.file,
       message,
-      hint: `Give ${unhandled.length === 1 ? "it" : "them"} an \`inject:\` under \`paths:\``,
+      hint: handlerHint(unhandled.length === 1 ? "it" : "them", app),
     },
   ];
+}
+
+function handlerHint(them: string, { functions, folder }: App): string {
+  const under = `Give ${them} an \`inject:\` or a \`function:\` under \`paths:\``;
+  return functions === undefined
+    ? under
+    : `${under}, or export functions named as their operationIds from ${relative(folder, functions.file)}`;
 }
 
 /** An operation that the contract lacks: wrong when it is told to be validated, meant when it is told not to be, else doubtful. */

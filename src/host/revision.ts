@@ -5,7 +5,7 @@ import type { AppOperation, FunctionReference, Listener } from "../config/app.ts
 import { requestPath, templateShape } from "../config/path-template.ts";
 import { programEnvironment } from "../config/surroundings.ts";
 import { Admission } from "../gateway/admission.ts";
-import { type ServedApp, type ServedOperation, Traffic } from "../gateway/operation.ts";
+import { type Places, type ServedApp, type ServedOperation, Traffic } from "../gateway/operation.ts";
 import type { RouteEntry } from "../gateway/router.ts";
 import type { FunctionSpec, FunctionsSpec, ProgramSpec } from "../link/messages.ts";
 import { Pool, type PoolEvents } from "../pool/pool.ts";
@@ -29,12 +29,6 @@ export interface RevisionOptions {
   /** The revision that this one replaces: its places are handed on, its reply socket taken over. */
   readonly replaces: Revision | undefined;
   readonly events: PoolEvents;
-}
-
-/** The places of an app's operations, by what serves them. */
-interface Places {
-  readonly program: Admission;
-  readonly function: Admission;
 }
 
 export class Revision {

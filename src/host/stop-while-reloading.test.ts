@@ -31,8 +31,19 @@ describe("a host that is stopped while it reloads", () => {
 
   async function start(): Promise<RunningHost> {
     write("N=1");
-    const log = { exchange: () => {}, output: () => {}, host: () => {} };
-    const outcome = await startHost({ folders: [folder], address: "127.0.0.1", port: 0, timing: false, watch: false, graceMs: 1000, log });
+    const log = { exchange: () => {}, output: () => {}, connection: () => {}, host: () => {} };
+    const outcome = await startHost({
+      folders: [folder],
+      address: "127.0.0.1",
+      port: 0,
+      timing: false,
+      watch: false,
+      graceMs: 1000,
+      mode: "serve",
+      spares: 0,
+      docs: false,
+      log,
+    });
     if (!outcome.ok) throw new Error("it did not start");
     write("N=2");
     return outcome.host;

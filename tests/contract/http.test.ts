@@ -28,6 +28,9 @@ const receipt = {
   endedBy: "itself",
   outputBytesDropped: 0,
 };
+const notHere = (): never => {
+  throw new Error("every operation here is a program's");
+};
 const atOnce: Dispatch = {
   open: (_request, _payload, sink) => {
     queueMicrotask(() => {
@@ -36,13 +39,12 @@ const atOnce: Dispatch = {
     });
     return { consumed: () => {}, verdict: () => {}, reset: () => {} };
   },
+  call: notHere,
+  connect: notHere,
 };
 
-const gateway = new Gateway({ log: { exchange: () => {}, output: () => {}, host: () => {} }, timing: false });
-const front = openHttpFront(
-  { address: "127.0.0.1", port: 0, failed: (error) => new Response(error.stack, { status: 500 }) },
-  (request, connection) => gateway.handle(request, connection),
-);
+const gateway = new Gateway({ log: { exchange: () => {}, output: () => {}, connection: () => {}, host: () => {} }, timing: false });
+const front = openHttpFront({ address: "127.0.0.1", port: 0 }, gateway.handle);
 afterAll(async () => {
   await front.close();
   gateway.close();
@@ -59,14 +61,14 @@ async function serveDocument(file: string, requests: readonly GeneratedRequest[]
     await Bun.write(join(folder, "urocket-service.json"), JSON.stringify({ name: "generated", openapi: file, paths }));
     const loaded = await loadApp(folder);
     if (!loaded.ok) throw new Error(loaded.problems.map((problem) => problem.message).join("\n"));
+    const places = new Admission(100, 100);
     const served: ServedApp = {
       name: "generated",
       limits: loaded.app.limits,
-      admission: new Admission(100, 100),
       dispatch: atOnce,
       traffic: new Traffic(),
     };
-    gateway.route(new Router(routesOf(loaded, served)));
+    gateway.route(new Router(routesOf(loaded, served, { program: places, function: places })));
   } finally {
     rmSync(folder, { recursive: true });
   }
