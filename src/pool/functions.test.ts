@@ -1,7 +1,8 @@
 /** Pools of real runners with functions in them. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
-import { PoolTrial, processState, type TrialOptions } from "./pool-trial.ts";
+import { PoolTrial, processState, type TrialCall, type TrialOptions } from "./pool-trial.ts";
 
 let trial: PoolTrial;
 afterEach(() => trial.close());
@@ -151,6 +152,39 @@ describe("calls that find no room", () => {
     expect((await dies.over.promise).failure).toBe("runner-died");
     for (const call of waiting) expect((await call.over.promise).words).toEqual(["taken", "reply", "ended"]);
   });
+});
+
+test("no call is lost or doubled while instances are killed at random", async () => {
+  const prelude = `import { appendFileSync } from "node:fs";`;
+  const note = `async ({ request }) => { appendFileSync("calls", (await request.text()) + "\\n"); await Bun.sleep(1); return { pid: process.pid }; }`;
+  await startTrial({ functions: { note }, prelude, callsMax: 4, scale: { min: 0, max: 3, idleMs: 60_000 } });
+  let kills = 0;
+  let inFlight = 0;
+  const calls: TrialCall[] = [];
+  const client = async (): Promise<void> => {
+    while (calls.length < 3_000) {
+      const number = calls.length;
+      const call = trial.call("note", { body: `${number}` });
+      calls.push(call);
+      inFlight++;
+      await call.over.promise;
+      inFlight--;
+      if (number % 400 !== 399 || call.status === undefined) continue;
+      kills++;
+      process.kill((JSON.parse(call.body) as { pid: number }).pid, "SIGKILL");
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, client));
+  const failed = calls.filter(({ failure }) => failure !== undefined);
+  expect(calls.every(({ words }) => ["taken,reply,ended", "taken,failed: runner-died,ended"].includes(words.join()))).toBe(true);
+  expect(inFlight).toBe(0);
+  expect(kills).toBeGreaterThan(3);
+  // Only those that were on the instance that died.
+  expect(failed.length).toBeLessThanOrEqual(kills * 4);
+  const reached = (await Bun.file(join(trial.folder, "calls")).text()).trim().split("\n");
+  expect(new Set(reached).size).toBe(reached.length);
+  const answered = calls.flatMap(({ status }, number) => (status === 200 ? [`${number}`] : []));
+  expect(answered.filter((number) => !reached.includes(number))).toEqual([]);
 });
 
 describe("an instance without work", () => {

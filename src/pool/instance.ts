@@ -95,6 +95,8 @@ export class Instance {
   readonly #over = Promise.withResolvers<void>();
   readonly #startTimer: ReturnType<typeof setTimeout>;
   #state: InstanceState = { at: "starting" };
+  /** Its runner is in its control groups. */
+  #limited = false;
   #idleSince = performance.now();
   #lastNumber = 0;
 
@@ -113,7 +115,8 @@ export class Instance {
       programs: Object.keys(options.load.programs).length > 0,
       functions: options.load.functions !== undefined,
     });
-    this.#groups = groups;
+    this.#groups =
+      spare?.groups === undefined ? groups : { ...groups, folders: [...new Set([...groups.folders, ...spare.groups.folders])] };
     this.limitsNotHeld = notHeld;
     this.#load = {
       ...options.load,
@@ -134,7 +137,7 @@ export class Instance {
     this.#startTimer = setTimeout(() => this.#stop(`did not start within ${startTimeoutMs} ms`), startTimeoutMs);
     // Whoever does not ask for readiness hears of the failure by `stopped`.
     this.#started.promise.catch(() => {});
-    if (this.#runner.greeted) this.#sendLoad();
+    void this.#loadWithinLimits(spare?.groups);
   }
 
   get state(): InstanceState["at"] {
@@ -251,7 +254,9 @@ export class Instance {
   #takeRunner(id: string, spare: RunnerConnection | undefined): RunnerConnection {
     let runner = spare;
     const events = {
-      greeted: () => this.#sendLoad(),
+      greeted: () => {
+        if (this.#limited) this.#sendLoad();
+      },
       frame: (frame: Frame) => this.#frame(frame),
       closed: (reason: string) => this.#stop(reason),
     };
@@ -259,13 +264,25 @@ export class Instance {
       mkdirSync(this.#folder, { mode: 0o700 });
       if (runner === undefined) runner = new RunnerConnection(id, this.#folder, events);
       else runner.events = events;
-      // Before it is told what to serve: nothing of the app runs outside of its limits.
-      joinInstanceGroups(this.#groups, runner.process.pid);
       return runner;
     } catch (error) {
-      void runner?.end("at-once").then(() => this.#removeTraces());
+      void spare?.end("at-once").then(() => this.#removeTraces());
       this.#removeTraces();
       throw error;
+    }
+  }
+
+  /** It is told what to serve when it is where its limits are: nothing of the app runs outside of them. */
+  async #loadWithinLimits(joined: InstanceGroups | undefined): Promise<void> {
+    try {
+      const { runnerFolders } = this.#groups;
+      if (runnerFolders.some((folder) => joined?.runnerFolders.includes(folder) !== true)) {
+        await joinInstanceGroups(this.#groups, this.#runner.process.pid, joined);
+      }
+      this.#limited = true;
+      if (this.#runner.greeted) this.#sendLoad();
+    } catch (error) {
+      this.#stop(`could not be put into its control groups: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 

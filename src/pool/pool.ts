@@ -300,7 +300,9 @@ export class Pool {
       },
       stopped: (reason) => this.#stopped(member, reason),
     };
-    const instance: Instance = new Instance({ ...this.#options, load }, events, this.#options.spares?.take());
+    // A spare may be where memory will be limited: programs' runners are not, and programs take longer than their runner.
+    const spare = this.#options.load.functions === undefined ? undefined : this.#options.spares?.take();
+    const instance: Instance = new Instance({ ...this.#options, load }, events, spare);
     const member = this.#members.add(instance);
     if (shared !== undefined) this.#sharedOwner = instance;
     return member;

@@ -8,6 +8,7 @@ import { Channel, channelSocket, runnerFrameBytesMax } from "../link/channel.ts"
 import type { Frame } from "../link/frames.ts";
 import { helloFault, helloOf } from "../link/hello.ts";
 import type { HelloHead } from "../link/messages.ts";
+import type { InstanceGroups } from "../sandbox/instance-groups.ts";
 import { type RunnerProcess, startRunner } from "../sandbox/process.ts";
 import { parseHead } from "./runner-word.ts";
 
@@ -30,6 +31,8 @@ export class RunnerConnection {
   readonly channel: Channel;
   readonly process: RunnerProcess;
   events: RunnerEvents;
+  /** Control groups that it was put into ahead of its load. */
+  groups: InstanceGroups | undefined;
 
   readonly #token = crypto.randomUUID();
   readonly #socket: string;

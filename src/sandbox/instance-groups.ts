@@ -11,6 +11,7 @@
  * Moving a process into a group can take the kernel ten milliseconds: an instance without limits and programs has no groups.
  */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Controller, type ControllerPlace, findController } from "./control-groups.ts";
 import { readProcesses, removeGroup } from "./memory-slots.ts";
@@ -62,8 +63,7 @@ export function makeInstanceGroups(
   limits: InstanceLimits,
   content: InstanceContent = { programs: true, functions: false },
 ): { groups: InstanceGroups; notHeld: string[] } {
-  const name = `${prefix}-${process.pid}-${processStart(process.pid) ?? 0}-${instance}`;
-  const making = new Making(name);
+  const making = new Making(groupName(instance));
   const memory = making.memory(limits.memoryBytesMax, content);
   if (limits.cpuMax !== undefined) making.limit("cpu", `limits.cpu ${limits.cpuMax}`, cpuFiles(limits.cpuMax));
   if (limits.pidsMax !== undefined) making.limit("pids", `limits.pids ${limits.pidsMax}`, () => [["pids.max", `${limits.pidsMax}`]]);
@@ -75,9 +75,28 @@ export function makeInstanceGroups(
   return { groups, notHeld: making.notHeld };
 }
 
-/** Moves a runner that has just been started into its instance's groups. Programs that it starts inherit them. */
-export function joinInstanceGroups(groups: InstanceGroups, pid: number): void {
-  for (const folder of groups.runnerFolders) writeFileSync(join(folder, "cgroup.procs"), `${pid}`);
+/**
+ * Makes the groups of an instance whose limits are not known yet, for any that may come: `makeInstanceGroups` for the same
+ * instance then sets them.
+ */
+export function makeUnlimitedGroups(instance: string): InstanceGroups {
+  const making = new Making(groupName(instance));
+  making.memory(undefined, { programs: true, functions: true });
+  making.limit("cpu", "", () => []);
+  making.limit("pids", "", () => []);
+  const memory = findController("memory");
+  if (memory.ok && memory.place.version === 1) making.runnerFolders.add(join(memory.place.folder, groupName(instance)));
+  return { runnerFolders: [...making.runnerFolders], folders: [...making.folders] };
+}
+
+/**
+ * Moves a runner that has just been started into its instance's groups. Programs that it starts inherit them. The kernel may
+ * take its time; the caller's thread does not wait for it.
+ * @param joined groups that the runner is in already.
+ */
+export async function joinInstanceGroups(groups: InstanceGroups, pid: number, joined?: InstanceGroups): Promise<void> {
+  const missing = groups.runnerFolders.filter((folder) => joined?.runnerFolders.includes(folder) !== true);
+  await Promise.all(missing.map((folder) => writeFile(join(folder, "cgroup.procs"), `${pid}`)));
 }
 
 /** Every process that is in an instance's groups. */
@@ -113,6 +132,10 @@ export function sweepGroups(): string[] {
 export function isAbandoned(name: string): boolean {
   const parts = /^urocket-(\d+)-(\d+)-/.exec(name);
   return parts !== null && processStart(Number(parts[1])) !== Number(parts[2]);
+}
+
+function groupName(instance: string): string {
+  return `${prefix}-${process.pid}-${processStart(process.pid) ?? 0}-${instance}`;
 }
 
 type LimitFiles = (version: 1 | 2) => readonly (readonly [file: string, value: string])[];

@@ -33,6 +33,7 @@ export interface RunnerProcess {
 
 const runnerFile = fileURLToPath(new URL("../runner/main.ts", import.meta.url));
 const ownRunner: readonly [string, ...string[]] = [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", runnerFile];
+const releaseAfterMs = 100;
 const guard = new FrozenGuard();
 const lastWordsCharactersMax = 4096;
 /** Rounds of ending what an instance left: each finds what was started since the one before. */
@@ -55,6 +56,7 @@ export function startRunner({ instance, link, token, command = ownRunner }: Runn
     stdout: "ignore",
     stderr: "pipe",
   });
+  let releasing: ReturnType<typeof setTimeout> | undefined;
   let lastWords = "";
   const listening = keepTail(child.stderr, (text) => (lastWords = text));
   return {
@@ -66,12 +68,14 @@ export function startRunner({ instance, link, token, command = ownRunner }: Runn
     }),
     kill: () => child.kill("SIGKILL"),
     pause: () => {
+      clearTimeout(releasing);
       guard.watch(child.pid);
       child.kill("SIGSTOP");
     },
     resume: () => {
-      guard.release(child.pid);
       child.kill("SIGCONT");
+      // Later: it is continued because there is work for it.
+      releasing = setTimeout(() => guard.release(child.pid), releaseAfterMs);
     },
     lastWords: () => lastWords.trim(),
   };
