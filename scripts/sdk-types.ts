@@ -23,7 +23,7 @@ export async function staleDeclarations(purpose: "look" | "write"): Promise<stri
   const folder = mkdtempSync(join(tmpdir(), "urocket-sdk-types-"));
   try {
     await emit(folder);
-    const wanted = contentsOf(join(folder, "out"));
+    const wanted = new Map([...contentsOf(join(folder, "out"))].map(([name, text]) => [name, withResolvableNames(text)]));
     const there = contentsOf(committed);
     const stale = [...new Set([...wanted.keys(), ...there.keys()])].filter((name) => wanted.get(name) !== there.get(name)).sort();
     if (purpose === "write") for (const name of stale) write(name, wanted.get(name));
@@ -64,4 +64,9 @@ async function emit(folder: string): Promise<void> {
 function contentsOf(folder: string): Map<string, string> {
   const names = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
   return new Map(names.map(({ name }) => [name, readFileSync(join(folder, name), "utf8")]));
+}
+
+/** "./reply.ts" is not there beside declarations; "./reply.js" leads to them in every way of resolving. */
+function withResolvableNames(text: string): string {
+  return text.replace(/(from "\.\/[a-z-]+)\.ts"/g, '$1.js"');
 }

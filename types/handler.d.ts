@@ -2,9 +2,9 @@
  * The types of handlers, made of an operation's types as `urocket types` writes them (and `openapi-typescript` too), so that a
  * handler that disagrees with its contract does not compile.
  */
-import type { Context } from "./context.ts";
-import type { Status, StatusInRange } from "./status.ts";
-import type { HeadersLike } from "./reply.ts";
+import type { Context } from "./context.js";
+import type { Status, StatusInRange } from "./status.js";
+import type { HeadersLike } from "./reply.js";
 /**
  * A function that serves an operation: `Handler<operations["addPet"]>`. It returns, or promises:
  * - `{ status, headers?, body? }`, one of those that the contract declares;

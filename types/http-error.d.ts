@@ -2,7 +2,7 @@
  * The error that is an answer. It lies in every bundle that uses it, and in the runner, so that a class is no proof: it
  * carries a brand that is the same in all of them.
  */
-import { type HeadersLike, type Reply } from "./reply.ts";
+import { type HeadersLike, type Reply } from "./reply.js";
 /** What a client is told: a problem document of RFC 9457. Further members are extensions of it (§3.2). */
 export interface ProblemMembers {
     /** A URI that names the kind of problem. Default: none, which means "about:blank". */

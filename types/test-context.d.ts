@@ -1,5 +1,5 @@
 /** The context that tests call functions with: it keeps what is logged and noted, and its signal is the test's to abort. */
-import type { Context, Logger, Span } from "./context.ts";
+import type { Context, Logger, Span } from "./context.js";
 /** What is to be different from the defaults. */
 export interface TestContextOptions extends Partial<Omit<Context, "log" | "span" | "signal" | "secret">> {
     /** Values of secrets by their names. Others are refused, as those that the service file does not name are. */

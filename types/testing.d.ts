@@ -2,10 +2,10 @@
  * What tests of functions import: `import { callHandler } from "urocket/testing"`. A handler is called as the host calls it, and
  * what it returns becomes what the host would send, without a host, a port or a contract: what is given is taken to be valid.
  */
-import type { Context } from "./context.ts";
-import type { FetchHandler, LineHandler } from "./handler.ts";
-import { TestContext, type TestContextOptions } from "./test-context.ts";
-export type { LoggedLine, TestContext, TestContextOptions } from "./test-context.ts";
+import type { Context } from "./context.js";
+import type { FetchHandler, LineHandler } from "./handler.js";
+import { TestContext, type TestContextOptions } from "./test-context.js";
+export type { LoggedLine, TestContext, TestContextOptions } from "./test-context.js";
 interface AnyInput {
     readonly body: unknown;
     readonly params: object;
