@@ -257,6 +257,41 @@ describe("an instance that does not answer", () => {
   });
 });
 
+describe("an instance on which calls fail in a row", () => {
+  const prelude = `import { openSync } from "node:fs";
+    let bad = false;
+    try { openSync("bad", "wx"); bad = true; } catch {}`;
+  const work = `() => bad ? new Promise(() => {}) : "done"`;
+
+  /** Whether it was answered before it was given up. */
+  async function answered(): Promise<boolean> {
+    const call = trial.call("work");
+    await Promise.race([call.over.promise, Bun.sleep(100)]);
+    call.handle?.reset("deadline");
+    return call.status === 200;
+  }
+
+  test("gets none for a while", async () => {
+    await startTrial({ functions: { work }, prelude, scale: { min: 2, max: 2, idleMs: 60_000 }, balance: "round-robin" });
+    await eventually("both serve", async () => {
+      const two = [trial.call("work"), trial.call("work")];
+      await Bun.sleep(20);
+      for (const call of two) call.handle?.reset("client-left");
+      return two[0]?.instance !== two[1]?.instance;
+    });
+    let lost = 0;
+    for (let round = 0; round < 40; round++) if (!(await answered())) lost++;
+    expect(lost).toBeLessThanOrEqual(6);
+    expect(lost).toBeGreaterThanOrEqual(5);
+    expect(trial.stopped).toEqual([]);
+  });
+
+  test("gets them all the same when it is the last one", async () => {
+    await startTrial({ functions: { work }, prelude });
+    for (let round = 0; round < 7; round++) expect(await answered()).toBe(false);
+  });
+});
+
 describe("recycling", () => {
   test("starts a fresh instance before the worn one leaves, and loses no call", async () => {
     await startTrial({ functions: gate, recycle: { requests: 20 }, scale: { min: 1, max: 1, idleMs: 60_000 } });
