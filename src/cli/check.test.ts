@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { chmodSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { nobody, root, urocket } from "../../tests/urocket-command.ts";
@@ -64,7 +64,7 @@ test("shows what would be served, warnings first, and exits 0", async () => {
   expect(lines[0]).toStartWith("urocket-service.yaml: warning: 1 operation of the contract has no handler");
   expect(stdout).toContain(
     [
-      "METHOD  PATH  VALIDATED  CHANNEL  WD  COMMAND",
+      "METHOD  PATH  VALIDATED  CHANNEL  WD  HANDLER",
       "GET     /a    in+out     cmdline  .   sh -c 'echo hi'",
       "GET     /b    no         stdin    .   cat",
       "POST    /a                            (no handler: answered 501)",
@@ -72,6 +72,58 @@ test("shows what would be served, warnings first, and exits 0", async () => {
       "app is ready to serve: 3 operations, 0 errors, 1 warning",
     ].join("\n"),
   );
+});
+
+const functions = `openapi: openapi.yaml
+functions: src/functions.ts
+listeners: [{ tcp: 1234, function: src/lines.ts#answer }]
+`;
+const source = `import type { Context } from "urocket";
+export const getA = (_: object, ctx: Context) => ({ hi: ctx.requestId });
+`;
+
+function appWithFunctions(text: string): AppFolder {
+  const app = appWith(functions);
+  app.write("src/functions.ts", text);
+  app.write("src/lines.ts", "export const answer = (line: string): string => line;\n");
+  return app;
+}
+
+test("shows functions and listeners, and leaves nothing of their build", async () => {
+  const app = appWithFunctions(source);
+  const temporary = join(app.folder, "tmp");
+  mkdirSync(temporary);
+  const { code, stdout } = await urocket(["check"], { cwd: app.folder, env: { TMPDIR: temporary } });
+  expect(code).toBe(0);
+  expect(stdout).toContain(
+    [
+      "METHOD  PATH  VALIDATED  CHANNEL   WD  HANDLER",
+      "GET     /a    in         function      src/functions.ts#getA",
+      "POST    /a                             (no handler: answered 501)",
+      "",
+      "LISTENER  FRAMING  IDLE  CONNECTIONS  HANDLER",
+      "tcp:1234  lines    5m    1024         src/lines.ts#answer",
+      "",
+      "app is ready to serve: 2 operations, 1 listener, 0 errors, 1 warning",
+    ].join("\n"),
+  );
+  expect(readdirSync(temporary)).toEqual([]);
+  expect(readdirSync(app.folder).toSorted()).toEqual(["openapi.yaml", "src", "tmp", "urocket-service.yaml"]);
+  const json = await urocket(["check", "-o", "json"], { cwd: app.folder });
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    operations: [{ method: "GET", timeoutMs: 30_000, function: { file: app.path("src/functions.ts"), export: "getA" } }, {}],
+    listeners: [{ name: "tcp:1234", function: { export: "answer" }, idleMs: 300_000, lineBytesMax: 65_536, connectionsMax: 1024 }],
+  });
+});
+
+test("shows type errors and what cannot be bundled, each with its line", async () => {
+  const app = appWithFunctions(`${source}const wrong: number = "text";\nimport { x } from "./nowhere.ts";\nexport { wrong, x };\n`);
+  const { code, stdout } = await urocket(["check"], { cwd: app.folder });
+  expect(code).toBe(1);
+  expect(stdout).toContain("src/functions.ts:3:7: error: Type 'string' is not assignable to type 'number' (TS2322)");
+  expect(stdout).toContain('  3 | const wrong: number = "text";\n    |       ^\n');
+  expect(stdout).toContain('src/functions.ts:4:19: error: Cannot find the file "./nowhere.ts"');
+  expect(stdout).toContain("Not ready to serve: 2 errors, 0 warnings");
 });
 
 test("shows every error with its line, from where it was started, and exits 1", async () => {

@@ -1,7 +1,9 @@
-/** `urocket check`: everything that is wrong or doubtful with an app, and what it would serve. Starts nothing. */
+/** `urocket check`: everything that is wrong or doubtful with an app, and what it would serve. Builds its functions, and starts nothing. */
 import { resolve } from "node:path";
+import type { FunctionReference, Listener, ProgramOperation } from "../config/app.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { shellWord } from "../core/shell-word.ts";
+import { formatDuration } from "../core/units.ts";
 import { type JoinedOperation, loadApp, type LoadedApp } from "../host/load-app.ts";
 import { complain, nameFilesFrom, nameFrom, tellDiagnostics } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
@@ -33,24 +35,43 @@ function tell(loaded: LoadedApp, { out }: Terminal): void {
   const diagnostics = diagnosticsOf(loaded);
   tellDiagnostics(out, diagnostics, process.cwd());
   if (diagnostics.length > 0) out.line("");
-  if (loaded.ok) {
-    const headings = ["METHOD", "PATH", "VALIDATED", "CHANNEL", "WD", "COMMAND"];
-    for (const line of formatTable(
-      out,
-      headings,
-      loaded.operations.map((operation) => toRow(operation, loaded.app.folder)),
-    ))
-      out.line(line);
-    out.line("");
-  }
+  if (loaded.ok) for (const table of tablesOf(loaded)) tellTable(table, out);
   out.line(summary(loaded, diagnostics, (style, text) => paint(out, style, text)));
+}
+
+type Ready = Extract<LoadedApp, { ok: true }>;
+type Table = readonly [headings: readonly string[], ...rows: (readonly string[])[]];
+
+function tablesOf({ app, operations }: Ready): readonly Table[] {
+  const operationRows = operations.map((operation) => toRow(operation, app.folder));
+  const listenerRows = app.listeners.map((listener) => toListenerRow(listener, app.folder));
+  return [
+    ...(operationRows.length === 0 ? [] : [[["METHOD", "PATH", "VALIDATED", "CHANNEL", "WD", "HANDLER"], ...operationRows] as const]),
+    ...(listenerRows.length === 0 ? [] : [[["LISTENER", "FRAMING", "IDLE", "CONNECTIONS", "HANDLER"], ...listenerRows] as const]),
+  ];
+}
+
+function tellTable([headings, ...rows]: Table, out: Terminal["out"]): void {
+  for (const line of formatTable(out, headings, rows)) out.line(line);
+  out.line("");
 }
 
 function toRow(operation: JoinedOperation, folder: string): readonly string[] {
   const { method, path, handler } = operation;
   if (handler === undefined) return [method, path, "", "", "", "(no handler: answered 501)"];
+  const checked = validated(operation).join("+") || "no";
+  if (handler.kind === "function") return [method, path, checked, "function", "", formatFunction(handler.function, folder)];
   const { channel, wd, argv } = handler.inject;
-  return [method, path, validated(operation).join("+") || "no", channel, nameFrom(folder, wd), formatCommand(argv)];
+  return [method, path, checked, channel, nameFrom(folder, wd), formatCommand(argv)];
+}
+
+function toListenerRow({ name, framing, idleMs, connectionsMax, function: called }: Listener, folder: string): readonly string[] {
+  return [name, framing, formatDuration(idleMs), String(connectionsMax), formatFunction(called, folder)];
+}
+
+/** As the service file writes it. */
+function formatFunction({ file, export: name }: FunctionReference, folder: string): string {
+  return `${nameFrom(folder, file)}#${name}`;
 }
 
 /** What is validated by the contract: requests, replies, both or nothing. */
@@ -68,7 +89,9 @@ function summary(loaded: LoadedApp, diagnostics: readonly Diagnostic[], style: (
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   const counts = `${count(errors, "error")}, ${count(diagnostics.length - errors, "warning")}`;
   if (!loaded.ok) return style("red", `Not ready to serve: ${counts}`);
-  return style("green", `${loaded.app.name} is ready to serve: ${count(loaded.operations.length, "operation")}, ${counts}`);
+  const { app, operations } = loaded;
+  const listeners = app.listeners.length === 0 ? "" : `, ${count(app.listeners.length, "listener")}`;
+  return style("green", `${app.name} is ready to serve: ${count(operations.length, "operation")}${listeners}, ${counts}`);
 }
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
@@ -80,24 +103,39 @@ function toJson(root: string, loaded: LoadedApp): object {
   });
   if (!loaded.ok) return { ok: false, folder: root, problems };
   const { app, contract, operations } = loaded;
-  return { ok: true, folder: root, name: app.name, contract: contract?.file, problems, operations: operations.map(operationToJson) };
+  return {
+    ok: true,
+    folder: root,
+    name: app.name,
+    contract: contract?.file,
+    problems,
+    operations: operations.map(operationToJson),
+    listeners: app.listeners.map(listenerToJson),
+  };
 }
 
 function operationToJson(operation: JoinedOperation): object {
   const { method, path, handler, contract } = operation;
-  const program = handler && {
-    wd: handler.inject.wd,
-    cmd: handler.inject.argv,
-    channel: handler.inject.channel,
-    encoding: handler.inject.encoding,
-    timeoutMs: handler.inject.timeoutMs,
-  };
   return {
     method,
     path,
     operationId: contract?.operationId,
     inContract: contract !== undefined,
     validated: validated(operation),
-    inject: program,
+    timeoutMs: handler?.timeoutMs,
+    inject: handler?.kind === "program" ? programToJson(handler) : undefined,
+    function: handler?.kind === "function" ? functionToJson(handler.function) : undefined,
   };
+}
+
+function programToJson({ inject: { wd, argv, channel, encoding } }: ProgramOperation): object {
+  return { wd, cmd: argv, channel, encoding };
+}
+
+function functionToJson({ file, export: name }: FunctionReference): object {
+  return { file, export: name };
+}
+
+function listenerToJson({ name, framing, function: called, timeoutMs, idleMs, lineBytesMax, connectionsMax }: Listener): object {
+  return { name, framing, function: functionToJson(called), timeoutMs, idleMs, lineBytesMax, connectionsMax };
 }

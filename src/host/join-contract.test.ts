@@ -31,11 +31,13 @@ function contractWith(...operations: readonly string[]): Contract {
         method,
         path,
         pathParameters: [],
-        readRequest: () => ({ ok: true, parameters: {}, bodyForm: "none" }),
+        readRequest: () => ({ ok: true, parameters: {}, located: { path: {}, query: {}, header: {}, cookie: {} }, bodyForm: "none" }),
         checkReply: () => [],
         replyMediaType: () => undefined,
+        replyMediaTypes: () => ({}),
         canProduce: () => true,
         takesMediaType: () => true,
+        isOpaque: () => false,
       };
     }),
   };
@@ -78,13 +80,15 @@ describe("the operations of service file and contract", () => {
   test("that only the contract has are kept, and told in one warning", async () => {
     expect(await join(["GET /a"], ["GET /a", "PUT /a"])).toEqual({
       operations: ["GET /a handled described", "PUT /a described"],
-      told: ["warning -:- 1 operation of the contract has no handler and is answered 501: PUT /a | Give it an `inject:` under `paths:`"],
+      told: [
+        "warning -:- 1 operation of the contract has no handler and is answered 501: PUT /a | Give it an `inject:` or a `function:` under `paths:`",
+      ],
     });
     const many = Array.from({ length: 300 }, (_, number) => `GET /many/${number}`);
     const { operations, told } = await join(["GET /a"], ["GET /a", ...many]);
     expect(operations).toHaveLength(301);
     expect(told).toEqual([
-      "warning -:- 300 operations of the contract have no handler and are answered 501: GET /many/0, GET /many/1, GET /many/2, GET /many/3, GET /many/4 and 295 more | Give them an `inject:` under `paths:`",
+      "warning -:- 300 operations of the contract have no handler and are answered 501: GET /many/0, GET /many/1, GET /many/2, GET /many/3, GET /many/4 and 295 more | Give them an `inject:` or a `function:` under `paths:`",
     ]);
   });
 

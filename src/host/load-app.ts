@@ -50,7 +50,8 @@ export async function loadApp(folder: string, options: LoadOptions = {}): Promis
     service.ok ? buildOf(service.app, options) : undefined,
   ]);
   const told = [...(service.ok ? service.warnings : service.problems), ...toldBy(contract), ...toldBy(built)];
-  const inputs = inputsOf(folder, service.ok ? service.app : undefined, document, contract, built);
+  const own = service.ok ? [service.app.file] : filesOf(service.problems);
+  const inputs = [...new Set([...own, ...(document === undefined ? [] : [document]), ...inputsOf(contract, built)])];
   if (!service.ok || contract?.ok === false || built?.ok === false) return { ok: false, problems: told, inputs };
   const { app, operations, diagnostics } = joinAll(service.app, contract?.contract, built?.build);
   const all = [...told, ...diagnostics];
@@ -89,14 +90,12 @@ function joinAll(app: App, contract: Contract | undefined, build: Build | undefi
   return { app: whole, operations, diagnostics: [...functions.diagnostics, ...diagnostics] };
 }
 
-function inputsOf(
-  folder: string,
-  app: App | undefined,
-  document: string | undefined,
-  contract: LoadedContract | undefined,
-  built: BuildOutcome | undefined,
-): readonly string[] {
-  const ofContract = contract?.ok ? contract.contract.files : toldBy(contract).flatMap(({ place, file }) => place?.file ?? file ?? []);
-  const ofBuild = built === undefined ? [] : built.ok ? built.build.inputs : built.inputs;
-  return [...new Set([app?.file ?? folder, ...(document === undefined ? [] : [document]), ...ofContract, ...ofBuild])];
+function inputsOf(contract: LoadedContract | undefined, built: BuildOutcome | undefined): readonly string[] {
+  const ofContract = contract?.ok ? contract.contract.files : filesOf(contract?.problems ?? []);
+  const ofBuild = built?.ok ? built.build.inputs : (built?.inputs ?? []);
+  return [...ofContract, ...ofBuild];
+}
+
+function filesOf(problems: readonly Diagnostic[]): readonly string[] {
+  return problems.flatMap(({ place, file }) => place?.file ?? file ?? []);
 }
