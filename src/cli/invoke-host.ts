@@ -4,7 +4,6 @@ import { type Environment, readServeSettings } from "../config/settings.ts";
 import { runtimeFolders } from "../config/surroundings.ts";
 import type { RunningHost } from "../host/host.ts";
 import { findHosts } from "../host/run-folder.ts";
-import { startHost } from "../host/start.ts";
 import { openLog } from "../telemetry/log.ts";
 import type { Log } from "../telemetry/receipt.ts";
 import { complain } from "./complaint.ts";
@@ -71,6 +70,8 @@ async function startFor({ root, secrets, environment, terminal }: Surroundings):
     return { ok: false, code: exitCode.usage };
   }
   const log = openLog({ fd: 2, format: "pretty", colours: terminal.err.colours });
+  // Not needed where a host serves already, and large.
+  const { startHost } = await import("../host/start.ts");
   const settings = { ...read.settings, port: 0, watch: false, docs: false, graceMs };
   const outcome = await startHost({ ...settings, mode: "dev", folders: [root], log: withoutChatter(log) });
   if (outcome.ok) return { ok: true, host: outcome.host, close: () => log.close() };
