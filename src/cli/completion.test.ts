@@ -19,10 +19,7 @@ async function bashOffers(...words: string[]): Promise<string[]> {
 
 describe("bash", () => {
   test("completes commands", async () => {
-    expect(await bashOffers("")).toEqual([
-      ...["serve", "dev", "invoke", "check", "types", "init", "reply", "completion", "version", "help"],
-      ...["--help", "--version"],
-    ]);
+    expect(await bashOffers("")).toEqual("serve dev invoke check types init reply completion version help --help --version".split(" "));
     expect(await bashOffers("ch")).toEqual(["check"]);
   });
 

@@ -29,7 +29,10 @@ export interface ReadFlags {
 }
 
 /** @param tell told of every flag that cannot be used. */
-export function readFlags({ data, param = [], query = [], header = [], url }: InvokeFlags, tell: (complaint: Complaint) => void): ReadFlags {
+export function readFlags(
+  { data, param = [], query = [], header = [], url }: InvokeFlags,
+  tell: (complaint: Complaint) => void,
+): ReadFlags {
   const pairs = (flag: string, texts: readonly string[], separator: RegExp, form: string): Pairs =>
     texts.flatMap((text) => {
       const [, name, value] = separator.exec(text) ?? [];
