@@ -4,7 +4,7 @@
  */
 import type { Socket } from "bun";
 import type { Receipt } from "../telemetry/receipt.ts";
-import type { BodySink, FrontHandler } from "./front.ts";
+import type { BodySink, FrontHandler, HeaderList } from "./front.ts";
 import { type BodyCutter, cutterOf } from "./http-body.ts";
 import { type ExchangeConnection, HttpExchange } from "./http-exchange.ts";
 import { parseHead, type RefusedHead } from "./http-head.ts";
@@ -12,7 +12,7 @@ import { aheadBytesMax, type HttpLimits, skippedBytesMax } from "./http-limits.t
 import { HttpOutput, type Piece } from "./http-output.ts";
 import { type Phase, type PhaseEvent, phaseAfter } from "./http-phase.ts";
 import { responseHead } from "./http-response-head.ts";
-import { problemBody, problemMediaType, problemStatus } from "./problem.ts";
+import { type Problem, problemBody, problemMediaType, problemStatus } from "./problem.ts";
 
 /** What connections share. */
 export interface ConnectionContext {
@@ -148,17 +148,12 @@ export class HttpConnection implements ExchangeConnection {
 
   /** Answers what is no request; the connection's last answer. */
   refuse({ refusal, method = "-", target = "-" }: RefusedHead): void {
-    const requestId = crypto.randomUUID();
-    const status = problemStatus[refusal.kind];
-    const headers = ["content-type", problemMediaType, "x-urocket-error", refusal.kind, "x-request-id", requestId];
-    const body = problemBody(refusal, requestId);
-    const bytes = Buffer.byteLength(body);
     if (!this.#go("refused")) return;
-    this.#output.sendWhole(
-      responseHead({ status, headers }, bytes, "close", this.date),
-      method === "HEAD" ? "" : body,
-      method === "HEAD" ? 0 : bytes,
-    );
+    const status = problemStatus[refusal.kind];
+    const { requestId, headers, body } = problemAnswer(refusal);
+    const bytes = Buffer.byteLength(body);
+    const isDropped = method === "HEAD";
+    this.#output.sendWhole(responseHead({ status, headers }, bytes, "close", this.date), isDropped ? "" : body, isDropped ? 0 : bytes);
     this.#isLast = this.#lingers = true;
     this.#context.refused({
       requestId,
@@ -170,9 +165,10 @@ export class HttpConnection implements ExchangeConnection {
       error: refusal.kind,
       detail: refusal.detail,
       bytesIn: 0,
-      bytesOut: bytes,
-      totalMs: 0,
+      bytesOut: isDropped ? 0 : bytes,
+      totalMs: this.#isHeadBegun ? performance.now() - this.#sinceMs : 0,
     });
+    this.#sinceMs = this.#context.nowMs;
     this.#advance();
   }
 
@@ -307,7 +303,9 @@ export class HttpConnection implements ExchangeConnection {
       this.#context.handler(exchange);
     } catch (error) {
       this.#context.defect(error instanceof Error ? error : new Error(String(error)));
-      exchange.abandon();
+      if (exchange.hasBegun) return exchange.breakOff();
+      const { headers, body } = problemAnswer({ kind: "host-failure", detail: "The host failed on this request; its log says how" });
+      exchange.respond(problemStatus["host-failure"], headers, body);
     }
   }
 
@@ -343,6 +341,7 @@ export class HttpConnection implements ExchangeConnection {
     if (this.#output.pendingBytes > 0) return false;
     const body = this.#body;
     const isOpen = body !== undefined && body.state !== "whole";
+    if (this.#context.isDraining) this.#isLast = true;
     if (this.#isLast) this.#sayLast(isOpen);
     if (this.#isLast || isOpen) return false;
     this.#body = undefined;
@@ -438,6 +437,18 @@ const soon: HttpConnection[] = [];
 
 function flushAll(): void {
   for (const connection of soon.splice(0)) connection.flush();
+}
+
+interface ProblemAnswer {
+  readonly requestId: string;
+  readonly headers: HeaderList;
+  readonly body: string;
+}
+
+function problemAnswer(problem: Problem): ProblemAnswer {
+  const requestId = crypto.randomUUID();
+  const headers = ["content-type", problemMediaType, "x-urocket-error", problem.kind, "x-request-id", requestId];
+  return { requestId, headers, body: problemBody(problem, requestId) };
 }
 
 /** IPv4 without the IPv6 mapping. */

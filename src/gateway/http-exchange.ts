@@ -150,10 +150,9 @@ export class HttpExchange implements FrontExchange {
     this.#connection.breakOff(this.#framing === "until-close");
   }
 
-  /** For the connection: whoever was to answer threw. */
-  abandon(): void {
-    if (this.#answer === "none") this.respond(500, []);
-    else this.breakOff();
+  /** For the connection: whether an answer has begun. */
+  get hasBegun(): boolean {
+    return this.#answer !== "none";
   }
 
   /** For the connection: the client is gone. */

@@ -123,6 +123,8 @@ class HttpFront implements Front, ConnectionContext {
     socket.data = connection;
     this.#connections.add(connection);
     const { connectionsMax } = this.limits;
+    // One that was accepted in the same turn as the listener was closed.
+    if (this.isDraining) return connection.terminate();
     const surplus = this.#connections.size - connectionsMax;
     if (surplus > refusedConnectionsMax) connection.terminate();
     else if (surplus > 0) {

@@ -56,7 +56,7 @@ export function responseHead(
     const name = headers[index] as string;
     const value = headers[index + 1] as string;
     if (!goodNames.has(name)) {
-      if (framingNames.has(name)) continue;
+      if (framingNames.has(name.toLowerCase())) continue;
       checkName(name);
     }
     if (!isFieldValue(value))
