@@ -69,6 +69,7 @@ export class Pool {
   readonly #balancer: Balancer;
   readonly #demand = new Demand(stableWindowMs, panicWindowMs);
   readonly #callsMax: number;
+  readonly #requestsMax: number;
   readonly #members = new Members();
   /** Programs and connections, which any instance may take, and calls, which need room. */
   readonly #waitingOther = new Set<Waiting>();
@@ -94,6 +95,7 @@ export class Pool {
     this.#takesOverReplySocket = options.takesOverReplySocket;
     const { functions, programs } = options.load;
     this.#callsMax = functions?.callsMax ?? 0;
+    this.#requestsMax = options.recycle?.requests ?? Infinity;
     const { processors, scale } = options;
     this.#limits = {
       ...scale,
@@ -333,6 +335,7 @@ export class Pool {
       this.#members.sort();
     }
     if (this.#waitingCalls.size > 0) this.#serveWaiting();
+    if (member.instance.served >= this.#requestsMax) this.#recycleWhenWorn(member, undefined);
   }
 
   /** Replaces an instance that lives: the new one is started first, and the old one leaves when that is ready. */
@@ -349,14 +352,17 @@ export class Pool {
     const { recycle } = this.#options;
     if (recycle === undefined) return;
     const weigh = recycle.memoryBytes !== undefined && this.#ticks % (memoryLookMs / sampleMs) === 0;
-    const now = performance.now();
-    for (const member of this.#members.all) {
-      const { instance } = member;
-      if (!member.served) continue;
-      const memoryBytes = weigh ? processFigures(instance.pid)?.residentBytes : undefined;
-      const why = wornBy({ ageMs: now - instance.startedMs, requests: instance.served, memoryBytes }, recycle);
-      if (why !== undefined) this.#recycle(member, why);
+    // Replacing one adds another.
+    for (const member of [...this.#members.all]) {
+      this.#recycleWhenWorn(member, weigh ? processFigures(member.instance.pid)?.residentBytes : undefined);
     }
+  }
+
+  #recycleWhenWorn(member: Member, memoryBytes: number | undefined): void {
+    if (!member.served || member.leaving !== undefined || member.successor !== undefined) return;
+    const { served, startedMs } = member.instance;
+    const why = wornBy({ ageMs: performance.now() - startedMs, requests: served, memoryBytes }, this.#options.recycle ?? {});
+    if (why !== undefined) this.#recycle(member, why);
   }
 
   #stopped(member: Member, reason: string): void {
