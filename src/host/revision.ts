@@ -10,7 +10,7 @@ import type { RouteEntry } from "../gateway/router.ts";
 import type { FunctionSpec, FunctionsSpec, ProgramSpec } from "../link/messages.ts";
 import { Pool, type PoolEvents } from "../pool/pool.ts";
 import type { Spares } from "../pool/spares.ts";
-import { everythingBelow } from "./join-contract.ts";
+import { everyPath } from "./join-functions.ts";
 import type { JoinedOperation, LoadedApp } from "./load-app.ts";
 import type { DeliveredSecrets } from "./secrets.ts";
 
@@ -147,7 +147,7 @@ export function routesOf({ app, operations }: ReadyApp, served: ServedApp, place
   const calls = new Map(calledOf(operations).map((operation, position) => [operation as JoinedOperation, position]));
   for (const joined of operations) {
     const { key, path, method, handler, contract } = joined;
-    const below = path === everythingBelow;
+    const below = path === everyPath;
     const template = below ? app.base || "/" : app.base + requestPath(path);
     const shape = `${method} ${templateShape(template)}${below ? " and below" : ""}`;
     if (routes.has(shape)) continue;

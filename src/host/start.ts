@@ -26,6 +26,7 @@ import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision
 import { describeHost, openRunFolder, passable } from "./run-folder.ts";
 import { checkSecrets, type DeliveredSecrets, deliverSecrets } from "./secrets.ts";
 import { httpListenFailure, messageOf, revisionProblem, toStartFailure } from "./start-failure.ts";
+import { TypeChecks } from "./type-checks.ts";
 import { FileWatch } from "./watch.ts";
 
 /** Starts a host. A failure leaves nothing behind. */
@@ -118,6 +119,8 @@ class Host implements RunningHost {
   /** The contracts of what is served now, for people. */
   #docs: Pages | undefined;
   #spares: Spares | undefined;
+  /** In "dev" only. */
+  #typeChecks: TypeChecks | undefined;
   #runFolder: string | undefined;
   #appFolders = 0;
   #secretFolders = 0;
@@ -143,6 +146,8 @@ class Host implements RunningHost {
     sweepGroups();
     this.#runFolder = openRunFolder(runtimeFolders());
     mkdirSync(this.buildsFolder, { mode: 0o700 });
+    const { mode, onTypes } = this.#settings;
+    if (mode === "dev" && onTypes !== undefined) this.#typeChecks = new TypeChecks(this.buildsFolder, onTypes);
   }
 
   /** Where functions are built. */
@@ -179,7 +184,7 @@ class Host implements RunningHost {
     describeHost(this.#runFolder ?? "", { url: this.url, apps: this.apps });
     if (watch) this.#watchFiles();
     this.#tellMemoryAccounting();
-    this.#checkTypes(revisions);
+    for (const { loaded } of revisions) this.#typeChecks?.check(loaded);
   }
 
   get url(): string {
@@ -249,6 +254,7 @@ class Host implements RunningHost {
 
   async #stop(): Promise<void> {
     this.#watch.close();
+    this.#typeChecks?.close();
     void this.#front?.drain();
     this.#gateway.abort();
     this.#listeners.close();
@@ -343,7 +349,7 @@ class Host implements RunningHost {
       old,
       old.retire().finally(() => this.#retiring.delete(old)),
     );
-    this.#checkTypes([fresh]);
+    this.#typeChecks?.check(loaded);
     return { outcome: "reloaded", problems: loaded.warnings };
   }
 
