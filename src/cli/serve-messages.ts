@@ -76,7 +76,9 @@ export function tellReloaded(stream: Stream, outcome: ReloadOutcome, folder: str
     tellDiagnostics(stream, app.problems, folder);
     switch (app.outcome) {
       case "reloaded":
-        stream.line(`${app.name}: reloaded${app.tookMs === undefined ? "" : ` in ${Math.round(app.tookMs)} ms`}`);
+        stream.line(
+          `${app.name}: ${paint(stream, "green", "reloaded")}${app.tookMs === undefined ? "" : ` in ${Math.round(app.tookMs)} ms`}`,
+        );
         break;
       case "unchanged":
         stream.line(`${app.name}: unchanged`);

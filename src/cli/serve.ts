@@ -9,13 +9,13 @@ import {
   type ServeSettings,
   type SettingProblem,
 } from "../config/settings.ts";
-import { type OpenLog, openLog } from "../telemetry/log.ts";
+import { type LogFormat, type OpenLog, openLog } from "../telemetry/log.ts";
 import { complain, warn } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
 import { kindOfPath, whyNoFolder } from "./folder-kind.ts";
 import { Foreground } from "./foreground.ts";
 import { withSourceLines } from "./source-lines.ts";
-import type { Terminal } from "./terminal.ts";
+import type { Stream, Terminal } from "./terminal.ts";
 
 /** @param folders default: the current one. */
 export async function serve(
@@ -49,13 +49,16 @@ function checkSecrets({ secretsFolder }: ServeSettings): SettingProblem[] {
   return why === undefined ? [] : [{ message: `Cannot read secrets from ${secretsFolder}: ${why}`, hint }];
 }
 
-function openServeLog({ log }: ServeSettings, { out }: Terminal): OpenLog {
-  const format = log === "auto" ? (out.isTerminal ? "pretty" : "json") : log;
-  return openLog({ fd: 1, format, colours: out.colours });
+const formatOf = ({ log }: ServeSettings, { isTerminal }: Stream): LogFormat => (log === "auto" ? (isTerminal ? "pretty" : "json") : log);
+
+function openServeLog(settings: ServeSettings, { out }: Terminal): OpenLog {
+  return openLog({ fd: 1, format: formatOf(settings, out), colours: out.colours });
 }
 
 /** Requests with what they wrote below them, and failures with the line of source that they come from. */
-function openDevLog({ log }: ServeSettings, { out }: Terminal): OpenLog {
-  const format = log === "auto" ? (out.isTerminal ? "pretty" : "json") : log;
-  return openLog({ fd: 1, format, colours: out.colours, gather: true, annotate: withSourceLines() });
+function openDevLog(settings: ServeSettings, { out }: Terminal): OpenLog {
+  const format = formatOf(settings, out);
+  const log = openLog({ fd: 1, format, colours: out.colours, gather: true, annotate: withSourceLines() });
+  // With each reload instances come and go.
+  return { ...log, host: (event) => (event.event === "instance-stopped" ? undefined : log.host(event)) };
 }

@@ -15,13 +15,15 @@ interface Watched {
 }
 
 export class FileWatch {
-  readonly #changed: () => void;
+  readonly #changed: (seenAt: number) => void;
   readonly #watched = new Map<string, Watched>();
   /** What is of interest in each folder. */
   #names = new Map<string, Set<string>>();
   #settling: ReturnType<typeof setTimeout> | undefined;
+  #seenAt: number | undefined;
 
-  constructor(changed: () => void) {
+  /** @param changed told when the first of the changes was seen, as `performance.now()`. */
+  constructor(changed: (seenAt: number) => void) {
     this.#changed = changed;
   }
 
@@ -63,14 +65,22 @@ export class FileWatch {
     try {
       const watcher = watch(folder, (_event, name) => {
         if (name !== null && this.#names.get(folder)?.has(name) !== true) return;
-        clearTimeout(this.#settling);
-        this.#settling = setTimeout(this.#changed, settleMs);
+        this.#see();
       });
       watcher.on("error", () => this.#forget(folder));
       this.#watched.set(folder, { watcher, inode });
     } catch {
       // It has just gone, or may not be read: the files' next reading says what is missing.
     }
+  }
+
+  #see(): void {
+    clearTimeout(this.#settling);
+    const seenAt = (this.#seenAt ??= performance.now());
+    this.#settling = setTimeout(() => {
+      this.#seenAt = undefined;
+      this.#changed(seenAt);
+    }, settleMs);
   }
 
   #forget(folder: string): void {

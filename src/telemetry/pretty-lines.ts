@@ -83,7 +83,7 @@ function shownLines({ text, fields, cut }: OutputLine, paint: Paint): string[] {
   const lines = text.split("\n").map(escapeForTerminal);
   const tail = `${formatFields(fields, paint)}${cut ? paint("gray", " … (cut)") : ""}`;
   // Fields belong to the message; what follows it is a stack.
-  return lines.map((line, position) => (position === 0 ? line + tail : line));
+  return lines.map((line, position) => (position === 0 ? line + tail : /^\s+at /.test(line) ? paint("gray", line) : line));
 }
 
 /** ` (name: Rex, tags: ["a"])` */
