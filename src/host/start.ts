@@ -136,8 +136,8 @@ class Host implements RunningHost {
     const { log, timing, docs } = settings;
     this.#gateway = new Gateway({ log, timing, ...(docs ? { pages: (path) => this.#docs?.(path) } : {}) });
     this.#listeners = new Listeners(log);
-    this.#watch = new FileWatch(() => {
-      this.reload().catch((error: unknown) => log.host({ level: "error", event: "reload-failed", message: `Cannot reload: ${messageOf(error)}` }));
+    this.#watch = new FileWatch((seenAt) => {
+      this.reload(seenAt).catch((error: unknown) => log.host({ level: "error", event: "reload-failed", message: `Cannot reload: ${messageOf(error)}` }));
     });
   }
 
@@ -212,8 +212,7 @@ class Host implements RunningHost {
     return [...this.#samples.values()].flat();
   }
 
-  async reload(): Promise<ReloadOutcome> {
-    const askedAt = performance.now();
+  async reload(askedAt = performance.now()): Promise<ReloadOutcome> {
     // One at a time; a change that comes meanwhile is seen by the next.
     while (this.#reloading !== undefined) await this.#reloading;
     this.#reloading = this.#reloadAll(askedAt);
