@@ -3,7 +3,7 @@
  * receiver has not consumed, so that one slow reader neither stops the others nor fills memory (as in HTTP/2, RFC 9113 §5.2).
  */
 import type { Channel } from "./channel.ts";
-import { dataBytesMax, type FrameType } from "./frames.ts";
+import { dataBytesMax, type FrameType, headText } from "./frames.ts";
 
 /** Bytes of one body that may be under way, each direction. */
 export const windowBytes = 256 * 1024;
@@ -30,10 +30,15 @@ export class OutgoingBody {
 
   /** Sends the frame that opens the body (a request or a reply) with as much of it as fits beside the head. As `write` else. */
   open(type: FrameType, head: object, chunk: Uint8Array, last: boolean): boolean {
+    return this.openText(type, headText(head), chunk, last);
+  }
+
+  /** As `open`, with a head that is JSON text already. */
+  openText(type: FrameType, head: string, chunk: Uint8Array, last: boolean): boolean {
     const inline = Math.min(chunk.byteLength, dataBytesMax);
     this.#credit -= inline;
     const whole = inline === chunk.byteLength;
-    this.#channel.send(type, this.#exchange, head, inline === 0 ? undefined : whole ? chunk : chunk.subarray(0, inline), whole && last);
+    this.#channel.sendHead(type, this.#exchange, head, inline === 0 ? undefined : whole ? chunk : chunk.subarray(0, inline), whole && last);
     return whole || this.write(chunk.subarray(inline), last);
   }
 

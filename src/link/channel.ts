@@ -4,7 +4,18 @@
  * (latency) and once per turn of the event loop otherwise (one write for many frames).
  */
 import type { Socket, SocketHandler } from "bun";
-import { type Frame, type FrameType, FrameReader, FrameViolation, frameHeaderBytes, headText, writeFrame } from "./frames.ts";
+import {
+  dataBytesMax,
+  type Frame,
+  type FrameType,
+  FrameReader,
+  FrameViolation,
+  frameHeaderBytes,
+  headText,
+  utf8BytesMax,
+  writeFrame,
+  writeTextFrame,
+} from "./frames.ts";
 
 /** At most so many exchanges are open when a frame is written without waiting for the loop's turn. */
 const eagerExchangesMax = 2;
@@ -56,11 +67,28 @@ export class Channel {
 
   /** Queues a frame; it is written soon. After the channel closed: nothing happens. */
   send(type: FrameType, exchange: number, head?: object, body?: Uint8Array, end = false): void {
+    this.sendHead(type, exchange, head === undefined ? "" : headText(head), body, end);
+  }
+
+  /** As `send`, with a head that is JSON text already. @param head as `headText` makes it. */
+  sendHead(type: FrameType, exchange: number, head: string, body?: Uint8Array, end = false): void {
     if (this.#closed || this.#ended) return;
-    const text = head === undefined ? "" : headText(head);
-    if (!this.#makeRoom(frameHeaderBytes + text.length + (body === undefined ? 0 : body.byteLength))) return;
-    this.#to = writeFrame(this.#buffer, this.#to, type, exchange, end, text, body);
+    if (!this.#makeRoom(frameHeaderBytes + head.length + (body === undefined ? 0 : body.byteLength))) return;
+    this.#to = writeFrame(this.#buffer, this.#to, type, exchange, end, head, body);
     this.#planFlush();
+  }
+
+  /**
+   * As `sendHead`, with a body of text, which is encoded where it lies in the buffer. It is all of the exchange's body.
+   * @returns false when the text is too long for a frame: nothing was sent.
+   */
+  sendText(type: FrameType, exchange: number, head: string, body: string): boolean {
+    if (body.length * utf8BytesMax > dataBytesMax && Buffer.byteLength(body) > dataBytesMax) return false;
+    if (this.#closed || this.#ended) return true;
+    if (!this.#makeRoom(frameHeaderBytes + head.length + body.length * utf8BytesMax)) return true;
+    this.#to = writeTextFrame(this.#buffer, this.#to, type, exchange, head, body);
+    this.#planFlush();
+    return true;
   }
 
   /** Writes what is queued now, as far as the socket takes it. */

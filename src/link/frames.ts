@@ -44,6 +44,7 @@ export interface Frame {
   readonly body: Uint8Array;
 }
 
+const nothing = new Uint8Array(0);
 const typeCodes = new Map<FrameType, number>(frameTypes.map((type, code) => [type, code + 1]));
 const beyondLatin1 = /[\u0100-\uffff]/;
 
@@ -82,6 +83,17 @@ export function writeFrame(
     at += bodyLength;
   }
   return at;
+}
+
+/** Bytes of UTF-8 for one unit of a string, at the most. */
+export const utf8BytesMax = 3;
+
+/** As `writeFrame`, with a body of text that ends it. The caller has seen to the room: three bytes for a unit of the text. */
+export function writeTextFrame(target: Buffer, offset: number, type: FrameType, exchange: number, head: string, body: string): number {
+  const bodyAt = writeFrame(target, offset, type, exchange, true, head);
+  const bodyBytes = target.write(body, bodyAt);
+  target.writeUInt32LE(head.length + bodyBytes, offset);
+  return bodyAt + bodyBytes;
 }
 
 /** What a peer sent that is no frame. The channel ends with it. */
@@ -170,7 +182,7 @@ export class FrameReader {
       exchange: bytes.readUInt32LE(at + 4),
       end: ((bytes[at + 9] ?? 0) & flagEnd) !== 0,
       head: headEnd === at + frameHeaderBytes ? "" : bytes.toString("latin1", at + frameHeaderBytes, headEnd),
-      body: bytes.subarray(headEnd, end),
+      body: headEnd === end ? nothing : bytes.subarray(headEnd, end),
     };
   }
 }

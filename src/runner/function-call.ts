@@ -5,7 +5,7 @@
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { OutgoingBody } from "../link/body.ts";
 import type { Channel } from "../link/channel.ts";
-import { dataBytesMax } from "../link/frames.ts";
+import { dataBytesMax, headText } from "../link/frames.ts";
 import type { CallHead, ReplyHead, ResetHead } from "../link/messages.ts";
 import { isHttpError, toProblemReply } from "../sdk/http-error.ts";
 import type { Reply } from "../sdk/reply.ts";
@@ -18,6 +18,7 @@ import { FunctionInput, type InputSource, requestOf } from "./function-input.ts"
 import type { LogSource } from "./function-log.ts";
 import type { LinkExchange } from "./link-exchange.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import { plainReplyHead } from "./plain-reply-head.ts";
 import { ReplyStream } from "./reply-stream.ts";
 import { RequestBody } from "./request-body.ts";
 import { isThenable } from "./thenable.ts";
@@ -54,11 +55,12 @@ const nothing = new Uint8Array(0);
 const detailLengthMax = 500;
 
 export class FunctionCall implements LinkExchange, ContextSource, InputSource {
-  readonly head: CallHead;
   readonly parts: CallParts;
   bytes: Uint8Array | undefined;
   readonly #called: CalledFunction;
   readonly #number: number;
+  readonly #headText: string;
+  #head: CallHead | undefined;
   readonly #context: FunctionContext;
   #phase: Phase = "gathering";
   #startedAt = 0;
@@ -67,17 +69,23 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
   #outgoing: OutgoingBody | undefined;
   #stream: ReplyStream | undefined;
 
-  constructor(parts: CallParts, called: CalledFunction, number: number, head: CallHead) {
+  /** @param head of its frame. */
+  constructor(parts: CallParts, called: CalledFunction, number: number, head: string) {
     this.parts = parts;
     this.#called = called;
     this.#number = number;
-    this.head = head;
+    this.#headText = head;
     this.#context = new FunctionContext(this);
     parts.callsOpen++;
     parts.open.add(number, this);
   }
 
   // --- what its context and input ask
+
+  /** Parsed for those who look: many functions ask nothing of their request. */
+  get head(): CallHead {
+    return (this.#head ??= JSON.parse(this.#headText) as CallHead);
+  }
 
   get requestId(): string {
     return this.head.id;
@@ -115,6 +123,7 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
 
   /** The frame that opened it. */
   begin(body: Uint8Array, end: boolean): void {
+    if (end && body.byteLength === 0 && !this.#headText.includes('"body":"')) return this.#start();
     switch (this.head.body) {
       case undefined:
         return this.#start();
@@ -169,11 +178,14 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
     } catch (error) {
       return this.#threw(error);
     }
-    if (isThenable(result)) result.then(this.#answered, this.#threw);
-    else this.#answered(result);
+    if (!isThenable(result)) return this.#answered(result);
+    result.then(
+      (value) => this.#answered(value),
+      (error: unknown) => this.#threw(error),
+    );
   }
 
-  readonly #answered = (result: unknown): void => {
+  #answered(result: unknown): void {
     if (this.#phase !== "running") return this.#late();
     let reply: Reply;
     try {
@@ -182,9 +194,9 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
       return this.#fail("returned what cannot be sent", error instanceof Error ? error.message : String(error));
     }
     this.#reply(reply);
-  };
+  }
 
-  readonly #threw = (error: unknown): void => {
+  #threw(error: unknown): void {
     if (this.#phase !== "running") {
       if (!isAbort(error)) this.parts.log.message(this, "warn", `Thrown after its call was given up: ${failureText(error)}`);
       return this.#late();
@@ -198,7 +210,7 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
     }
     if (error.cause !== undefined) this.parts.log.message(this, error.status >= 500 ? "error" : "info", failureText(error));
     this.#reply(reply);
-  };
+  }
 
   #late(): void {
     this.parts.abandoned.settled(this);
@@ -228,44 +240,46 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
   // --- its reply
 
   #reply({ status, headers, body }: Reply): void {
-    const head = this.#replyHead(status, headers);
-    const bytes = typeof body === "string" ? Buffer.from(body) : body;
     try {
-      if (bytes === undefined || bytes instanceof Uint8Array) this.#replyWhole(head, bytes);
-      else this.#replyStream(head, bytes);
+      const head = this.#replyHead(status, headers);
+      if (body instanceof ReadableStream) this.#replyStream(head, body);
+      else this.#replyWhole(head, body);
     } catch (error) {
-      // The head is longer than a frame's may be.
-      this.#fail("returned headers that are too long", error instanceof Error ? error.message : String(error));
+      // The head is longer than a frame's may be, or the stream failed before it began.
+      if (this.#phase === "running") this.#fail("returned what cannot be sent", error instanceof Error ? error.message : String(error));
     }
   }
 
-  #replyHead(status: number, headers: ReplyHead["headers"]): ReplyHead {
+  #replyHead(status: number, headers: ReplyHead["headers"]): string {
     const runMs = Math.round((performance.now() - this.#startedAt) * 1000) / 1000;
     const span = this.#context.notes;
-    if (span === undefined) return { status, headers, waitMs: 0, spawnMs: 0, runMs };
-    return { status, headers, waitMs: 0, spawnMs: 0, runMs, span };
+    return span === undefined
+      ? plainReplyHead(status, headers, runMs)
+      : headText({ status, headers, waitMs: 0, spawnMs: 0, runMs, span } satisfies ReplyHead);
   }
 
-  #replyWhole(head: ReplyHead, body: Uint8Array | undefined): void {
-    if (body === undefined || body.byteLength <= dataBytesMax) {
-      this.parts.channel.send("reply", this.#number, head, body, true);
+  #replyWhole(head: string, body: Uint8Array | string | undefined): void {
+    const { channel } = this.parts;
+    if (typeof body === "string" ? channel.sendText("reply", this.#number, head, body) : (body?.byteLength ?? 0) <= dataBytesMax) {
+      if (typeof body !== "string") channel.sendHead("reply", this.#number, head, body, true);
       return this.#close("over");
     }
-    this.#outgoing = new OutgoingBody(this.parts.channel, this.#number);
+    this.#outgoing = new OutgoingBody(channel, this.#number);
     this.#phase = "replying";
-    if (this.#outgoing.open("reply", head, body, true)) return this.#close("over");
+    if (this.#outgoing.openText("reply", head, typeof body === "string" ? Buffer.from(body) : (body ?? nothing), true))
+      return this.#close("over");
     this.#outgoing.onWritable = () => this.#close("over");
   }
 
-  #replyStream(head: ReplyHead, stream: ReadableStream<unknown>): void {
+  #replyStream(head: string, body: ReadableStream<unknown>): void {
+    const stream = new ReplyStream(body, { done: () => this.#close("over"), failed: (error) => this.#streamFailed(error) });
+    const { chunk, whole } = stream.readAhead();
+    if (whole) return this.#replyWhole(head, chunk);
     this.#outgoing = new OutgoingBody(this.parts.channel, this.#number);
-    this.#outgoing.open("reply", head, nothing, false);
+    this.#outgoing.openText("reply", head, chunk, false);
     this.#phase = "replying";
-    this.#stream = new ReplyStream(this.#outgoing, stream, {
-      done: () => this.#close("over"),
-      failed: (error) => this.#streamFailed(error),
-    });
-    void this.parts.running.run(this, () => this.#stream?.run());
+    this.#stream = stream;
+    void this.parts.running.run(this, runStream, stream, this.#outgoing);
   }
 
   #streamFailed(error: unknown): void {
@@ -282,6 +296,10 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
     this.parts.callsOpen--;
     this.parts.open.delete(this.#number);
   }
+}
+
+function runStream(stream: ReplyStream, body: OutgoingBody): Promise<void> {
+  return stream.run(body);
 }
 
 /** A function of its own, so that a call makes no closure. */

@@ -1,4 +1,4 @@
-/** What a function gets of its request (`input`). The body is read at once, as most functions want it; the rest when it is asked for. */
+/** What a function gets of its request (`input`). Each part is made when it is first asked for. */
 import type { CallHead } from "../link/messages.ts";
 
 /** The call as its input sees it. */
@@ -14,20 +14,30 @@ export interface InputSource {
 const none: Readonly<Record<string, unknown>> = Object.freeze({});
 
 export class FunctionInput {
-  /** JSON: its value. Other media types: a stream of bytes. */
-  readonly body: unknown;
-  readonly params: Readonly<Record<string, unknown>>;
-  readonly query: Readonly<Record<string, unknown>>;
   readonly #source: InputSource;
+  #body: unknown;
+  #bodyIsRead = false;
   #headers: Readonly<Record<string, unknown>> | undefined;
   #request: Request | undefined;
 
   constructor(source: InputSource) {
     this.#source = source;
-    const { head, bytes } = source;
-    this.params = head.params ?? none;
-    this.query = head.queryValues ?? none;
-    this.body = bytes === undefined ? source.stream : JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  }
+
+  /** JSON: its value. Other media types: a stream of bytes. */
+  get body(): unknown {
+    if (this.#bodyIsRead) return this.#body;
+    this.#bodyIsRead = true;
+    const { bytes } = this.#source;
+    return (this.#body = bytes === undefined ? this.#source.stream : parse(bytes));
+  }
+
+  get params(): Readonly<Record<string, unknown>> {
+    return this.#source.head.params ?? none;
+  }
+
+  get query(): Readonly<Record<string, unknown>> {
+    return this.#source.head.queryValues ?? none;
   }
 
   /** By names in lower case; declared ones as the contract types them. */
@@ -61,6 +71,10 @@ Object.defineProperty(CallRequest.prototype, "signal", {
     return this.source?.signal;
   },
 });
+
+function parse(bytes: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as unknown;
+}
 
 function urlOf({ host, path, query }: CallHead): string {
   const target = query === "" ? path : `${path}?${query}`;

@@ -8,44 +8,64 @@ export interface ReplyStreamEvents {
   failed(error: unknown): void;
 }
 
+/** What of a stream is there at once. */
+export interface ReadAhead {
+  readonly chunk: Uint8Array;
+  /** It was all. */
+  readonly whole: boolean;
+}
+
 const nothing = new Uint8Array(0);
 
 export class ReplyStream {
-  readonly #body: OutgoingBody;
-  readonly #reader: ReturnType<typeof readerOf>;
+  readonly #reader: ManyReader;
   readonly #events: ReplyStreamEvents;
+  /** What has been asked for. */
+  #reading: ReadResult | Promise<ReadResult> | undefined;
+  #body: OutgoingBody | undefined;
   #over = false;
 
-  /** @param body opened already, with the reply's head. */
-  constructor(body: OutgoingBody, stream: ReadableStream<unknown>, events: ReplyStreamEvents) {
-    this.#body = body;
+  /** @throws TypeError when somebody reads the stream already. */
+  constructor(stream: ReadableStream<unknown>, events: ReplyStreamEvents) {
     this.#reader = readerOf(stream);
     this.#events = events;
   }
 
-  /** Until the stream's end, its failure, or `cancel`. */
-  async run(): Promise<void> {
+  /**
+   * What the stream has without waiting: a Response that was made of text has all of it, and is then a reply like others.
+   * @throws what the stream fails with at once.
+   */
+  readAhead(): ReadAhead {
+    const first = this.#read();
+    if (first instanceof Promise || first.value.length > 1) {
+      this.#reading = first;
+      return { chunk: nothing, whole: false };
+    }
+    if (first.done) return { chunk: nothing, whole: true };
+    this.#reading = this.#read();
+    const whole = !(this.#reading instanceof Promise) && this.#reading.done && this.#reading.value.length === 0;
+    return { chunk: bytesOf(first.value[0]), whole };
+  }
+
+  /** Sends the rest, until the stream's end, its failure, or `cancel`. @param body opened, with what was read ahead. */
+  async run(body: OutgoingBody): Promise<void> {
+    this.#body = body;
+    if (body.waits) await this.#writable();
     try {
-      for (;;) {
-        const { done, value } = await this.#reader.read();
-        if (this.#over) return;
-        if (done) break;
-        if (!this.#body.write(bytesOf(value), false)) await this.#writable();
-        if (this.#over) return;
-      }
+      while (!this.#over && (await this.#sendNext(body)));
     } catch (error) {
       if (!this.#over) this.#fail(error);
-      return;
     }
+    if (this.#over) return;
     this.#over = true;
-    this.#body.write(nothing, true);
+    body.write(nothing, true);
     this.#events.done();
   }
 
   /** Nobody wants the rest of it. */
   cancel(reason: unknown): void {
     this.#over = true;
-    this.#body.onWritable?.();
+    this.#body?.onWritable?.();
     // What its source makes of it is its own affair.
     this.#reader.cancel(reason).catch(() => {});
   }
@@ -55,15 +75,41 @@ export class ReplyStream {
     this.#events.failed(error);
   }
 
+  /** False: nothing follows. */
+  async #sendNext(body: OutgoingBody): Promise<boolean> {
+    const { value, done } = await (this.#reading ?? this.#read());
+    this.#reading = undefined;
+    for (const chunk of value) {
+      if (this.#over) return false;
+      if (!body.write(bytesOf(chunk), false)) await this.#writable();
+    }
+    return !done;
+  }
+
+  #read(): ReadResult | Promise<ReadResult> {
+    return this.#reader.readMany();
+  }
+
   #writable(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#body.onWritable = resolve;
+    if (this.#body !== undefined) this.#body.onWritable = resolve;
     return promise;
   }
 }
 
-function readerOf(stream: ReadableStream<unknown>) {
-  return stream.getReader();
+interface ReadResult {
+  readonly value: readonly unknown[];
+  readonly done: boolean;
+}
+
+/** Bun's own way of reading gives what is there in the same turn, which no reader of the standard does. */
+interface ManyReader {
+  readMany(): ReadResult | Promise<ReadResult>;
+  cancel(reason: unknown): Promise<void>;
+}
+
+function readerOf(stream: ReadableStream<unknown>): ManyReader {
+  return stream.getReader() as unknown as ManyReader;
 }
 
 function bytesOf(chunk: unknown): Uint8Array {
