@@ -37,6 +37,8 @@ interface Writing {
   readonly itself: string | undefined;
   /** Properties that are required though the schema itself does not say so. */
   readonly required: ReadonlySet<string>;
+  /** Whether something else says what it is, so that "an object" says nothing. */
+  readonly isPart: boolean;
 }
 
 const none: ReadonlySet<string> = new Set();
@@ -69,7 +71,7 @@ export class SchemaTypings {
 
   /** The type of values of a schema in a request or a reply. */
   type(schema: unknown, direction: Direction): TypeText {
-    return this.#type(schema, { direction, itself: undefined, required: none });
+    return this.#type(schema, { direction, itself: undefined, required: none, isPart: false });
   }
 
   /** Declarations of all named schemas, and a map of them by the names that the contract has. */
@@ -89,7 +91,7 @@ export class SchemaTypings {
   }
 
   #declaration(pointer: string, schema: unknown, name: string, direction: Direction, comment: string): string {
-    const { text } = this.#type(schema, { direction, itself: pointer, required: none });
+    const { text } = this.#type(schema, { direction, itself: pointer, required: none, isPart: false });
     return `${comment}export type ${name} =${text.startsWith("\n") ? "" : " "}${text};`;
   }
 
@@ -140,13 +142,14 @@ export class SchemaTypings {
   #composed(schema: JsonRecord, writing: Writing, given: readonly TypeText[]): TypeText {
     const all = listOf(schema["allOf"]);
     const required = new Set([...writing.required, ...[schema, ...all].flatMap((part) => namesIn(member(part, "required")))]);
+    const isPart = writing.isPart || saysOfObjects(schema) || given.length > 0 || all.length > 0;
     const within = { ...writing, required };
     const parts = [
       ...given,
-      ...all.map((part) => this.#type(part, within)),
-      ...["anyOf", "oneOf"].map((keyword) => this.#alternatives(schema[keyword], writing)),
+      ...all.map((part) => this.#type(part, { ...within, isPart: true })),
+      ...["anyOf", "oneOf"].map((keyword) => this.#alternatives(schema[keyword], { ...writing, isPart })),
     ].filter(({ text }) => text !== "unknown");
-    const own = this.#own(schema, within, parts.length > 0);
+    const own = this.#own(schema, parts.length > 0 ? { ...within, isPart: true } : within);
     const type = intersection([own, ...parts]);
     return this.#dialect === "3.0" && schema["nullable"] === true && type !== unknownType ? union([type, nullType]) : type;
   }
@@ -156,14 +159,13 @@ export class SchemaTypings {
     return list.length === 0 ? unknownType : union(list.map((one) => this.#type(one, writing)));
   }
 
-  /** @param isPart whether other parts say what it is, so that an object of anything says nothing. */
-  #own(schema: JsonRecord, writing: Writing, isPart: boolean): TypeText {
+  #own(schema: JsonRecord, writing: Writing): TypeText {
     if (Object.hasOwn(schema, "const")) return literal(schema["const"]);
     if (Array.isArray(schema["enum"])) return union(schema["enum"].map(literal));
     const types = typesOf(schema);
     if (types.length === 0) return unknownType;
-    if (isPart && types.length === 1 && types[0] === "object" && !saysOfObjects(schema)) return unknownType;
-    return union(types.map((type) => this.#ofType(type, schema, { ...writing, itself: undefined })));
+    if (writing.isPart && types.length === 1 && types[0] === "object" && !saysOfObjects(schema)) return unknownType;
+    return union(types.map((type) => this.#ofType(type, schema, { ...writing, itself: undefined, isPart: false })));
   }
 
   #ofType(type: string, schema: JsonRecord, writing: Writing): TypeText {
@@ -203,7 +205,7 @@ export class SchemaTypings {
 
   #object(schema: JsonRecord, writing: Writing): TypeText {
     const { direction } = writing;
-    const inner: Writing = { direction, itself: undefined, required: none };
+    const inner: Writing = { direction, itself: undefined, required: none, isPart: false };
     const required = new Set([...namesIn(schema["required"]), ...writing.required]);
     const properties = entriesOf(schema["properties"]);
     const others = [...entriesOf(schema["patternProperties"]).map(([, pattern]) => pattern), ...additional(schema, properties.length > 0)];
