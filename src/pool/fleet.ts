@@ -1,0 +1,275 @@
+/**
+ * The instances of a pool from their start to their end: how one is made, what makes room for another, what replaces one that
+ * died, and who leaves or sleeps for being idle. How many there should be is the pool's to say.
+ */
+import type { SampleHead } from "../link/messages.ts";
+import { processFigures } from "../sandbox/process-figures.ts";
+import { afterWork } from "./ejection.ts";
+import { Instance, type InstanceEvents, type InstanceOptions, type StrayOutput } from "./instance.ts";
+import { type Member, Members } from "./members.ts";
+import { type RecycleLimits, wornBy } from "./recycle.ts";
+import type { Spares } from "./spares.ts";
+
+export interface FleetOptions extends InstanceOptions {
+  /** Instances kept, however idle. */
+  readonly min: number;
+  /** An instance without work for so long is stopped, in ms. */
+  readonly idleMs: number;
+  /** When an instance that serves well is replaced all the same. Default: never. */
+  readonly recycle?: RecycleLimits;
+  /** Runners that were started ahead, for all the host's apps. Default: none. */
+  readonly spares?: Spares;
+  /** The configured reply socket path; one instance at a time gets it. */
+  readonly sharedReplySocket?: string;
+  /** The configured path belongs to this host's revision before, which is about to be retired: take it. */
+  readonly takesOverReplySocket: boolean;
+}
+
+/** What is told of instances to whoever serves the app. */
+export interface FleetReports {
+  sample(instance: string, sample: SampleHead): void;
+  /** A line that functions wrote outside of any call, or after it. */
+  output(instance: string, line: StrayOutput): void;
+  /** An instance is over. `expected`: it was asked to stop. */
+  stopped(instance: string, reason: string, expected: boolean): void;
+}
+
+/** What the pool is told, which gives them work. */
+export interface FleetEvents {
+  /** Somebody may have room who had none. */
+  room(): void;
+  /** There are fewer that serve than there were. */
+  fewer(): void;
+  /** One more has become ready. */
+  joined(): void;
+  /** None comes up, for now. */
+  none(reason: string): void;
+}
+
+/** Wait before an instance that died is replaced: doubled for each death in a row, until one has become ready. */
+const backOffMs = { first: 100, max: 10_000 } as const;
+/** An instance without work is frozen after so long, in ms, or after half of `idle`, whichever is sooner. */
+const freezeAfterMs = 10_000;
+
+export class Fleet {
+  readonly members = new Members();
+
+  readonly #options: FleetOptions;
+  readonly #reports: FleetReports;
+  readonly #events: FleetEvents;
+  readonly #callsMax: number;
+  readonly #requestsMax: number;
+  readonly #freezeAfterMs: number;
+  /** The reply socket of an instance with programs answers at all times: it must not be stopped in place. */
+  readonly #mayFreeze: boolean;
+  /** Who owns the configured reply socket. */
+  #sharedOwner: Instance | undefined;
+  #takesOverReplySocket: boolean;
+  #deathsInARow = 0;
+  #replacement: ReturnType<typeof setTimeout> | undefined;
+  #closing = false;
+
+  constructor(options: FleetOptions, reports: FleetReports, events: FleetEvents) {
+    const { load, recycle, idleMs, takesOverReplySocket } = options;
+    this.#options = options;
+    this.#reports = reports;
+    this.#events = events;
+    this.#callsMax = load.functions?.callsMax ?? 0;
+    this.#requestsMax = recycle?.requests ?? Infinity;
+    this.#freezeAfterMs = Math.min(freezeAfterMs, idleMs / 2);
+    this.#mayFreeze = Object.keys(load.programs).length === 0;
+    this.#takesOverReplySocket = takesOverReplySocket;
+  }
+
+  /** Starts the first. Rejects with its reason when it does not come up; nothing is left of it then. */
+  async start(): Promise<void> {
+    const first = this.#add().instance;
+    try {
+      await first.ready;
+    } catch (error) {
+      this.close();
+      await first.over;
+      throw error;
+    }
+  }
+
+  /** Starts so many, none while the last ones died. */
+  grow(count: number): void {
+    // While the configured reply socket's owner leaves nobody else can have it: the next one starts when it is gone.
+    if (this.members.all.some(({ instance, leaving }) => leaving !== undefined && instance === this.#sharedOwner)) return;
+    for (let number = 0; number < count && this.#replacement === undefined; number++) this.#tryAdd();
+  }
+
+  /** Stops so many of those that have no work, the longest idle first. */
+  shrink(count: number): void {
+    for (const member of this.members.byIdleness().slice(0, count)) this.#dismiss(member, undefined);
+  }
+
+  /** Asks those that have to answer whether they do. */
+  beat(): void {
+    for (const { instance } of this.members.all) if (instance.watched) instance.beat();
+  }
+
+  /** Stops what has been idle for long enough, and freezes what has been for a while. */
+  settle(): void {
+    let kept = this.members.staying;
+    for (const member of this.members.byIdleness()) {
+      if (kept <= this.#options.min) return;
+      const { instance } = member;
+      kept--;
+      if (instance.idleMs >= this.#options.idleMs) this.#dismiss(member, undefined);
+      else if (this.#mayFreeze && instance.idleMs >= this.#freezeAfterMs && instance.freeze()) this.members.sort();
+    }
+  }
+
+  /** When there will be something to `settle`, in ms from now; undefined: not unless there is work before. */
+  get settlesInMs(): number | undefined {
+    const { idleMs, min } = this.#options;
+    if (this.members.staying <= min) return undefined;
+    let due: number | undefined;
+    for (const { instance } of this.members.byIdleness()) {
+      const freezes = this.#mayFreeze && instance.state === "ready";
+      due = Math.min(due ?? Infinity, (freezes ? this.#freezeAfterMs : idleMs) - instance.idleMs);
+    }
+    return due;
+  }
+
+  /** Replaces those that are worn out. @param weigh whether their memory is looked at. */
+  recycleWorn(weigh: boolean): void {
+    const { recycle } = this.#options;
+    if (recycle === undefined) return;
+    for (const member of this.members.all) {
+      const look = weigh && recycle.memoryBytes !== undefined;
+      this.#recycleWhenWorn(member, look ? processFigures(member.instance.pid)?.residentBytes : undefined);
+    }
+  }
+
+  /** Starts nothing more. */
+  close(): void {
+    this.#closing = true;
+    clearTimeout(this.#replacement);
+  }
+
+  /** Lets every instance finish what it has. Resolves when nothing is left. */
+  async drain(): Promise<void> {
+    await Promise.all(this.members.all.map(({ instance }) => instance.drain()));
+  }
+
+  /** Ends every instance at once. */
+  async kill(reason: string): Promise<void> {
+    await Promise.all(this.members.all.map(({ instance }) => instance.kill(reason)));
+  }
+
+  #dismiss(member: Member, why: string | undefined): void {
+    const { instance } = member;
+    // The owner of the configured reply socket leaves last: programs of the others may reply there.
+    if (instance === this.#sharedOwner && this.members.all.some((other) => other !== member && other.leaving === undefined)) return;
+    member.leaving = { why };
+    this.members.sort();
+    void instance.drain();
+  }
+
+  #tryAdd(): Member | undefined {
+    try {
+      return this.#add();
+    } catch (error) {
+      // No process or descriptor is left, or no room for its folder: as if it had died at once.
+      this.#replace(error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+
+  #add(): Member {
+    const shared = this.#sharedOwner === undefined ? this.#options.sharedReplySocket : undefined;
+    const load = {
+      ...this.#options.load,
+      ...(shared === undefined ? {} : { sharedReplySocket: shared, takesOverReplySocket: this.#takesOverReplySocket }),
+    };
+    const events: InstanceEvents = {
+      sample: (sample) => this.#reports.sample(instance.id, sample),
+      output: (line) => this.#reports.output(instance.id, line),
+      changed: () => this.#changed(member),
+      freed: (sound) => this.#freed(member, sound),
+      abandoned: (calls) => {
+        if (calls > this.#callsMax) this.#recycle(member, `${calls} calls that were given up go on in it`);
+      },
+      stopped: (reason) => this.#stopped(member, reason),
+    };
+    // A spare may be where memory will be limited: programs' runners are not, and programs take longer than their runner.
+    const spare = this.#options.load.functions === undefined ? undefined : this.#options.spares?.take();
+    const instance: Instance = new Instance({ ...this.#options, load }, events, spare);
+    const member = this.members.add(instance);
+    if (shared !== undefined) this.#sharedOwner = instance;
+    return member;
+  }
+
+  #changed(member: Member): void {
+    this.members.sort();
+    const { state } = member.instance;
+    if (state === "ready" && !member.served) this.#joined(member);
+    this.#events.room();
+    if (state === "unresponsive") this.#events.fewer();
+  }
+
+  #joined(member: Member): void {
+    member.served = true;
+    this.#deathsInARow = 0;
+    // From here the path is this pool's own: nobody else's is ever taken.
+    this.#takesOverReplySocket = false;
+    for (const old of this.members.all) if (old.successor?.member === member) this.#dismiss(old, old.successor.why);
+    this.#events.joined();
+  }
+
+  #freed(member: Member, sound: boolean): void {
+    const ejection = afterWork(member.ejection, sound, sound ? 0 : performance.now());
+    if (ejection !== member.ejection) {
+      member.ejection = ejection;
+      this.members.sort();
+    }
+    this.#events.room();
+    if (member.instance.served >= this.#requestsMax) this.#recycleWhenWorn(member, undefined);
+  }
+
+  /** Replaces an instance that lives: the new one is started first, and the old one leaves when that is ready. */
+  #recycle(member: Member, why: string): void {
+    if (this.#closing || member.leaving !== undefined || member.successor !== undefined || this.#replacement !== undefined) return;
+    const spare = member.instance.open === 0 && this.members.staying > Math.max(1, this.#options.min);
+    // Of the configured reply socket there is one: its next owner starts when this one is gone.
+    if (spare || member.instance === this.#sharedOwner) return this.#dismiss(member, `recycled: ${why}`);
+    const successor = this.#tryAdd();
+    if (successor !== undefined) member.successor = { member: successor, why: `recycled: ${why}` };
+  }
+
+  #recycleWhenWorn(member: Member, memoryBytes: number | undefined): void {
+    if (!member.served || member.leaving !== undefined || member.successor !== undefined) return;
+    const { served, startedMs } = member.instance;
+    const why = wornBy({ ageMs: performance.now() - startedMs, requests: served, memoryBytes }, this.#options.recycle ?? {});
+    if (why !== undefined) this.#recycle(member, why);
+  }
+
+  #stopped(member: Member, reason: string): void {
+    this.members.remove(member);
+    const expected = member.leaving !== undefined || this.#closing;
+    this.#reports.stopped(member.instance.id, expected ? (member.leaving?.why ?? reason) : reason, expected);
+    if (this.#sharedOwner === member.instance) this.#sharedOwner = undefined;
+    if (!expected) this.#replace(reason);
+    // What came while it left waits for another.
+    else this.#events.fewer();
+  }
+
+  /** An instance is gone: another takes its place, after a while when none comes up. */
+  #replace(reason: string): void {
+    const wait = Math.min(backOffMs.max, backOffMs.first * 2 ** this.#deathsInARow++);
+    if (this.#deathsInARow > 1 && this.members.awake.length + this.members.frozen.length === 0) this.#events.none(reason);
+    this.#replacement ??= setTimeout(
+      () => {
+        this.#replacement = undefined;
+        if (this.#closing) return;
+        const orphaned = this.#options.sharedReplySocket !== undefined && this.#sharedOwner === undefined;
+        if (this.members.all.length === 0 || orphaned) this.#tryAdd();
+        else this.#events.fewer();
+      },
+      this.#deathsInARow === 1 ? 0 : wait,
+    );
+  }
+}
