@@ -7,8 +7,8 @@ import type { Diagnostic } from "../core/diagnostic.ts";
 import { reasonOf } from "../core/system-error.ts";
 import type { BuildOutcome, BuildRequest, BuiltModule } from "./build.ts";
 import { bundlerDiagnostics } from "./bundler-diagnostics.ts";
-import { bundleName, type BundleRequest } from "./bundle.ts";
-import type { BundlerOutcome } from "./bundler-main.ts";
+import { bundleName } from "./bundle.ts";
+import type { BundlerOutcome, BundlerRequest } from "./bundler-main.ts";
 import { BuildStore, type BuildRecord, type TypesRecord } from "./build-store.ts";
 import { ownFiles } from "./own-package.ts";
 import { buildMsMax, runOwn } from "./own-process.ts";
@@ -81,9 +81,13 @@ function packagesOf(folder: string): string | undefined {
 
 type Made = Omit<BuildRecord, "before"> | { readonly problems: readonly Diagnostic[] };
 
-async function bundleInto({ folder, files, signal }: BuildRequest, work: string, packages: string | undefined): Promise<Made> {
+async function bundleInto(
+  { folder, files, into: builds, signal }: BuildRequest,
+  work: string,
+  packages: string | undefined,
+): Promise<Made> {
   const into = bundleFolderOf(work);
-  const asked: BundleRequest = { files, into, own: ownFiles };
+  const asked: BundlerRequest = { format, files, into, builds, own: ownFiles };
   await writeFile(join(work, "request.json"), JSON.stringify(asked));
   const end = await runOwn([bundlerMain], { folder: work, signal });
   if (end.ended === "aborted") return { problems: [] };
@@ -95,14 +99,13 @@ async function bundleInto({ folder, files, signal }: BuildRequest, work: string,
   const told = bundlerDiagnostics(outcome.messages, folder);
   if (!outcome.ok) return { problems: told };
   if (packages !== undefined) await symlink(packages, join(into, "node_modules"));
-  const inputs = [...(outcome.stamps ?? []), ...(await Promise.all(resolutionFiles(folder, packages).map(stampOf)))];
-  const hash = contentHash(JSON.stringify([format, Bun.revision, files, (outcome.stamps ?? []).map((stamp) => [stamp.file, stamp.hash])]));
+  const inputs = [...outcome.stamps, ...(await Promise.all(resolutionFiles(folder, packages).map(stampOf)))];
   const modules = files.map((file, position): BuiltModule => ({
     file,
     ...(outcome.modules[position] ?? { exports: [], exportsKnown: false }),
   }));
   const bundleHash = contentHash(await readFile(join(into, bundleName)));
-  return { hash, bytecode: outcome.bytecode, modules, stamps: inputs, bundleHash, warnings: told };
+  return { hash: outcome.hash, bytecode: outcome.bytecode, modules, stamps: inputs, bundleHash, warnings: told };
 }
 
 /** What says which file an import means, beside the files themselves. */

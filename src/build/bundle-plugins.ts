@@ -17,23 +17,6 @@ export function ownPackage(files: Readonly<Record<string, string>>): BunPlugin {
   };
 }
 
-/** Extensions whose import has a meaning of its own: code, data, text, native modules. */
-const meaningful = /\.([cm]?[jt]sx?|json|jsonc|json5|ya?ml|toml|txt|md|node|css|html)$/;
-
-/**
- * `import path from "./model.onnx"` is the path of the file. The bundler would copy it and give a path relative to nobody knows
- * what: it is the file where it lies in the app, as it is without a bundler.
- */
-export const originalFiles: BunPlugin = {
-  name: "original files",
-  setup(build) {
-    build.onLoad({ filter: /\.[^./]+$/ }, ({ path, loader }) => {
-      if (meaningful.test(path) || (loader !== "file" && loader !== "wasm")) return undefined;
-      return { contents: `export default ${JSON.stringify(path)};`, loader: "js" };
-    });
-  },
-};
-
 const sources = /\.[cm]?[jt]sx?$/;
 const scheme = "urocket-import-meta";
 /** The bundler takes two modules of one path for the same, whatever their namespaces. */

@@ -7,7 +7,7 @@
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BuildArtifact, BuildConfig, BuildOutput } from "bun";
-import { importMeta, isStandIn, originalFiles, ownPackage } from "./bundle-plugins.ts";
+import { importMeta, isStandIn, ownPackage } from "./bundle-plugins.ts";
 import { exportsOf, type ModuleExports } from "./module-exports.ts";
 
 export interface BundleRequest {
@@ -15,6 +15,8 @@ export interface BundleRequest {
   readonly files: readonly string[];
   /** Where the bundle is put: a folder of its own. */
   readonly into: string;
+  /** Where it will lie when it is done, if that is known: what `import path from "./model.onnx"` starts with. */
+  readonly lies?: string;
   /** Specifiers that authors import from urocket itself, and the files that they mean. */
   readonly own: Readonly<Record<string, string>>;
 }
@@ -36,6 +38,8 @@ export type Bundled =
   | {
       readonly ok: true;
       readonly bytecode: boolean;
+      /** Whether files lie beside it whose paths are in it. */
+      readonly assets: boolean;
       /** Absolute paths of all that went into it, those of packages too. */
       readonly inputs: readonly string[];
       readonly modules: readonly ModuleExports[];
@@ -82,7 +86,7 @@ const withoutMacros: object = { macros: false };
 const hasBytecode = ({ outputs }: BuildOutput): boolean => outputs.some(({ kind }: BuildArtifact) => kind === "bytecode");
 
 async function build(
-  { files, into, own }: BundleRequest,
+  { files, into, lies, own }: BundleRequest,
   external: readonly string[],
   form: Pick<BuildConfig, "format" | "bytecode">,
   replaceMeta: boolean,
@@ -94,6 +98,7 @@ async function build(
     entrypoints: [entry],
     files: { [entry]: entryText(files) },
     outdir: into,
+    ...(lies === undefined ? {} : { publicPath: `${lies}/` }),
     naming: "[name].[ext]",
     target: "bun",
     minify: { syntax: true, whitespace: true, identifiers: false },
@@ -101,7 +106,7 @@ async function build(
     define: { "process.env.NODE_ENV": '"production"' },
     ...withoutMacros,
     external: external.flatMap((name) => [name, `${name}/*`]),
-    plugins: [ownPackage(own), originalFiles, ...(replaceMeta ? [importMeta(entry)] : [])],
+    plugins: [ownPackage(own), ...(replaceMeta ? [importMeta(entry)] : [])],
     metafile: true,
     throw: false,
   });
@@ -124,7 +129,9 @@ function succeeded({ files, into }: BundleRequest, output: BuildOutput): Bundled
   return {
     ok: true,
     bytecode: output.outputs.some(({ path }) => path === join(into, `${bundleName}.jsc`)),
-    inputs: [...graph.keys()].filter((path) => path !== entry && !isStandIn(path)),
+    assets: output.outputs.some(({ kind }) => kind === "asset"),
+    // The bundler gives them in the order in which it was done with them.
+    inputs: [...graph.keys()].filter((path) => path !== entry && !isStandIn(path)).toSorted(),
     modules: files.map((file) => exportsOf(file, graph)),
     messages: output.logs.map(toMessage),
   };

@@ -46,11 +46,38 @@ export function exportsOf(file: string, graph: ModuleGraph, seen: ReadonlySet<st
 
 const isCommonJs = (text: string): boolean => /\b(?:module\.exports|exports\s*[.[])/.test(text);
 
+const identifier = "[\\p{ID_Start}$_][\\p{ID_Continue}$]*";
+const assigned = new RegExp(`\\bexports\\.(${identifier})\\s*=(?!=)`, "gu");
+const member = new RegExp(`^\\s*(?:async\\b\\s*)?\\*?\\s*(${identifier})\\s*(?:[:(]|$)`, "u");
+
 function commonJsExports(text: string): readonly string[] {
   const names = new Set(["default"]);
-  for (const [, name = ""] of text.matchAll(/\bexports\.([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=(?!=)/gu)) names.add(name);
-  const [, members = ""] = /\bmodule\.exports\s*=\s*\{([^}]*)\}?/.exec(text) ?? [];
-  for (const [, name = ""] of members.matchAll(/(?:^|,)\s*(?:async\s+)?([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?=[:,(]|$)/gu))
-    names.add(name);
+  for (const [, name = ""] of text.matchAll(assigned)) names.add(name);
+  const object = /\bmodule\.exports\s*=\s*\{/.exec(text);
+  if (object !== null) {
+    for (const written of membersAt(text, object.index + object[0].length)) {
+      const name = member.exec(written)?.[1];
+      if (name !== undefined) names.add(name);
+    }
+  }
   return [...names].toSorted();
+}
+
+const tokens = /(["'`])(?:(?!\1)[^\\]|\\[\s\S])*\1|\/\/.*|\/\*[\s\S]*?\*\/|[()[\]{},]/g;
+
+/** The members of an object literal, from behind its brace. Regular expressions in it are taken for what they look like. */
+function membersAt(text: string, start: number): readonly string[] {
+  const members: string[] = [];
+  let depth = 0;
+  let from = start;
+  tokens.lastIndex = start;
+  for (let token = tokens.exec(text); token !== null; token = tokens.exec(text)) {
+    const [written] = token;
+    if ("([{".includes(written)) depth++;
+    const ends = ")]}".includes(written) && --depth < 0;
+    if (ends || (written === "," && depth === 0)) members.push(text.slice(from, token.index));
+    if (ends) break;
+    if (written === "," && depth === 0) from = token.index + 1;
+  }
+  return members;
 }

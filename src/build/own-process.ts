@@ -21,6 +21,7 @@ const isolation = ["--no-orphans", "--no-env-file", "--no-install", "--no-macros
 
 /** Runs the runtime with these arguments, to its end. */
 export async function runOwn(args: readonly string[], { folder, signal }: RunOptions): Promise<RunEnd> {
+  if (signal?.aborted) return { ended: "aborted", output: "", errors: "" };
   const limit = AbortSignal.timeout(buildMsMax);
   const child = Bun.spawn([process.execPath, ...isolation, ...args], {
     cwd: folder,

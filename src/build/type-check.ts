@@ -82,6 +82,10 @@ const bundlerOptions = {
   composite: false,
   incremental: false,
   declaration: false,
+  declarationMap: false,
+  emitDeclarationOnly: false,
+  isolatedDeclarations: false,
+  rootDir: "/",
   module: "Preserve",
   moduleResolution: "bundler",
   moduleDetection: "force",
@@ -152,7 +156,7 @@ const missingTypes = new Set([7016, 2307, 2732, 2792, 2580, 2581, 2582, 2583, 25
 /** Undefined: not to be told. */
 function judge(fault: Fault, folder: string): (Fault & { readonly severity: Diagnostic["severity"] }) | undefined {
   const { file, code, message } = fault;
-  // Options that do not fit together: the types were checked all the same.
+  // Options that do not fit together, and what is not used: no reason not to serve.
   if (code >= 5000 && code < 7000) return { ...fault, file: file ?? join(folder, "tsconfig.json"), severity: "warning" };
   if (file === undefined) return { ...fault, file: folder, severity: "warning" };
   if (!isOwn(file, folder) || missingTypes.has(code)) return undefined;
