@@ -1,15 +1,15 @@
 /** From an app's function sources to a bundle, by processes of their own; or to everything that is wrong with them, at once. */
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { reasonOf } from "../core/system-error.ts";
 import type { BuildOutcome, BuildRequest, BuiltModule } from "./build.ts";
 import { bundlerDiagnostics } from "./bundler-diagnostics.ts";
-import { bundleName } from "./bundle.ts";
+import { bundleName, type BundlerMessage } from "./bundle.ts";
 import type { BundlerOutcome, BundlerRequest } from "./bundler-main.ts";
-import { BuildStore, type BuildRecord, type TypesRecord } from "./build-store.ts";
+import { BuildStore, isAuthors, type BuildRecord, type TypesRecord } from "./build-store.ts";
 import { ownFiles } from "./own-package.ts";
 import { buildMsMax, runOwn } from "./own-process.ts";
 import { contentHash, isStill, stampOf } from "./stamps.ts";
@@ -58,8 +58,15 @@ async function build(request: BuildRequest, store: BuildStore, known: BuildRecor
   ]);
   request.signal?.throwIfAborted();
   const typeProblems = types?.diagnostics ?? [];
-  if ("problems" in made) return failed(request, store, [...made.problems, ...others(typeProblems, made.problems)], types);
-  if (typeProblems.some(({ severity }) => severity === "error")) return failed(request, store, [...made.warnings, ...typeProblems], types);
+  if ("problems" in made)
+    return failed(request, store, [...made.problems, ...others(typeProblems, made.problems)], [...made.wanted, ...(types?.files ?? [])]);
+  if (typeProblems.some(({ severity }) => severity === "error"))
+    return failed(
+      request,
+      store,
+      [...made.warnings, ...typeProblems],
+      [...made.stamps.map(({ file }) => file).filter(isAuthors), ...(types?.files ?? [])],
+    );
   const record = { ...made, ...(types === undefined ? {} : { types: await typesRecord(request, types) }) };
   if (known === undefined) return succeeded(store, await store.keep(bundleFolderOf(work), record), request.typeCheck);
   await store.write({ ...known, ...record });
@@ -79,7 +86,10 @@ function packagesOf(folder: string): string | undefined {
   }
 }
 
-type Made = Omit<BuildRecord, "before"> | { readonly problems: readonly Diagnostic[] };
+type Made =
+  | Omit<BuildRecord, "before">
+  /** `wanted`: files whose appearance may mend it. */
+  | { readonly problems: readonly Diagnostic[]; readonly wanted: readonly string[] };
 
 async function bundleInto(
   { folder, files, into: builds, signal }: BuildRequest,
@@ -90,14 +100,14 @@ async function bundleInto(
   const asked: BundlerRequest = { format, files, into, builds, own: ownFiles };
   await writeFile(join(work, "request.json"), JSON.stringify(asked));
   const end = await runOwn([bundlerMain], { folder: work, signal });
-  if (end.ended === "aborted") return { problems: [] };
+  if (end.ended === "aborted") return { problems: [], wanted: [] };
   const outcome = await readOutcome(work);
   if (outcome === undefined) {
     const why = end.ended === "time" ? `it took more than ${buildMsMax / 1000} seconds` : end.errors.trim().split("\n").at(-1) || end.ended;
-    return { problems: [{ severity: "error", file: folder, message: `The bundler failed: ${why}` }] };
+    return { problems: [{ severity: "error", file: folder, message: `The bundler failed: ${why}` }], wanted: [] };
   }
   const told = bundlerDiagnostics(outcome.messages, folder);
-  if (!outcome.ok) return { problems: told };
+  if (!outcome.ok) return { problems: told, wanted: [...resolutionFiles(folder, packages), ...missingFiles(outcome.messages)] };
   if (packages !== undefined) await symlink(packages, join(into, "node_modules"));
   const inputs = [...outcome.stamps, ...(await Promise.all(resolutionFiles(folder, packages).map(stampOf)))];
   const modules = files.map((file, position): BuiltModule => ({
@@ -112,6 +122,15 @@ async function bundleInto(
 function resolutionFiles(folder: string, packages: string | undefined): readonly string[] {
   const lock = packages === undefined ? [] : [join(packages, ".package-lock.json")];
   return [join(folder, "package.json"), join(folder, "tsconfig.json"), ...lock];
+}
+
+/** What an import that leads nowhere may mean. */
+function missingFiles(messages: readonly BundlerMessage[]): readonly string[] {
+  return messages.flatMap(({ specifier, position }) => {
+    if (specifier === undefined || position === undefined || !/^\.{0,2}\//.test(specifier)) return [];
+    const path = resolve(dirname(position.file), specifier);
+    return extname(path) === "" ? [`${path}.ts`, `${path}.tsx`, `${path}.js`, join(path, "index.ts")] : [path];
+  });
 }
 
 async function readOutcome(work: string): Promise<BundlerOutcome | undefined> {
@@ -143,12 +162,12 @@ async function failed(
   request: BuildRequest,
   store: BuildStore,
   problems: readonly Diagnostic[],
-  types: TypeCheck | undefined,
+  watched: readonly string[],
 ): Promise<BuildOutcome> {
   const last = await store.last();
   const before = last === undefined ? [] : store.buildOf(last).inputs;
   const named = problems.flatMap(({ place }) => place?.file ?? []);
-  return { ok: false, problems, inputs: [...new Set([...request.files, ...before, ...(types?.files ?? []), ...named])] };
+  return { ok: false, problems, inputs: [...new Set([...request.files, ...before, ...watched, ...named])] };
 }
 
 function failedAltogether({ files }: BuildRequest, message: string): BuildOutcome {

@@ -100,7 +100,8 @@ export class BuildStore {
   }
 }
 
-const isAuthors = (file: string): boolean => !file.includes("/node_modules/") && !file.startsWith(ownFolder);
+/** Whether a file is the app's own, not a package's. */
+export const isAuthors = (file: string): boolean => !file.includes("/node_modules/") && !file.startsWith(ownFolder);
 
 async function hashOf(folder: string): Promise<string | undefined> {
   const bundle = await readFile(join(folder, bundleName)).catch(() => undefined);
