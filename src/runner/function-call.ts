@@ -242,11 +242,11 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
   #reply({ status, headers, body }: Reply): void {
     try {
       const head = this.#replyHead(status, headers);
-      if (body instanceof ReadableStream) this.#replyStream(head, body);
+      if (body instanceof ReadableStream) void this.parts.running.run(this, replyStream, this, head, body);
       else this.#replyWhole(head, body);
     } catch (error) {
-      // The head is longer than a frame's may be, or the stream failed before it began.
-      if (this.#phase === "running") this.#fail("returned what cannot be sent", error instanceof Error ? error.message : String(error));
+      // The head is longer than a frame's may be.
+      this.#fail("returned what cannot be sent", error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -271,15 +271,21 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
     this.#outgoing.onWritable = () => this.#close("over");
   }
 
-  #replyStream(head: string, body: ReadableStream<unknown>): void {
-    const stream = new ReplyStream(body, { done: () => this.#close("over"), failed: (error) => this.#streamFailed(error) });
-    const { chunk, whole } = stream.readAhead();
-    if (whole) return this.#replyWhole(head, chunk);
-    this.#outgoing = new OutgoingBody(this.parts.channel, this.#number);
-    this.#outgoing.openText("reply", head, chunk, false);
-    this.#phase = "replying";
-    this.#stream = stream;
-    void this.parts.running.run(this, runStream, stream, this.#outgoing);
+  async replyStream(head: string, body: ReadableStream<unknown>): Promise<void> {
+    try {
+      const stream = new ReplyStream(body, { done: () => this.#close("over"), failed: (error) => this.#streamFailed(error) });
+      this.#stream = stream;
+      const { chunk, whole } = await stream.readAhead();
+      if (this.#phase !== "running") return this.#late();
+      if (whole) return this.#replyWhole(head, chunk);
+      this.#outgoing = new OutgoingBody(this.parts.channel, this.#number);
+      this.#outgoing.openText("reply", head, chunk, false);
+      this.#phase = "replying";
+      await stream.run(this.#outgoing);
+    } catch (error) {
+      if (this.#phase === "running") this.#fail("returned a stream that cannot be sent", failureText(error));
+      else this.#late();
+    }
   }
 
   #streamFailed(error: unknown): void {
@@ -298,8 +304,8 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
   }
 }
 
-function runStream(stream: ReplyStream, body: OutgoingBody): Promise<void> {
-  return stream.run(body);
+function replyStream(call: FunctionCall, head: string, body: ReadableStream<unknown>): Promise<void> {
+  return call.replyStream(head, body);
 }
 
 /** A function of its own, so that a call makes no closure. */
