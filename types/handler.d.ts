@@ -106,9 +106,9 @@ type HeadersOut<Headers> = [RequiredNames<Headers>] extends [never] ? {
     readonly headers: Readonly<Record<RequiredNames<Headers>, HeaderValue>> & Readonly<Record<string, HeaderValue | undefined>>;
 };
 /** Names that are told, not those of an index signature. Content-Type is the body's affair. */
-type RequiredNames<Headers> = {
-    [Name in keyof Headers]-?: string extends Name ? never : number extends Name ? never : Name extends string ? Lowercase<Name> extends "content-type" ? never : Nothing extends Pick<Headers, Name> ? never : Name : never;
-}[keyof Headers];
+type RequiredNames<Headers> = keyof {
+    [Name in keyof Headers as string extends Name ? never : Name extends string ? Lowercase<Name> extends "content-type" ? never : Nothing extends Pick<Headers, Name> ? never : Name : never]: unknown;
+};
 /** A bare value is the body of a 200, by its own response or that of its range; nothing is a 204. */
 type Bare<Responses> = (200 extends keyof Responses ? BareBody<Responses[200]> : "2XX" extends keyof Responses ? BareBody<Responses["2XX"]> : never) | (Responses extends {
     readonly 204: unknown;
