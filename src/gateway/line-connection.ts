@@ -368,8 +368,10 @@ export class LineConnection implements LinkUser {
 
   /** Makes the client wait, or go on. */
   #steer(): void {
+    // Who has said all has nothing that could wait.
+    if (this.#ended || this.#phase.kind === "gone") return;
     const pause = this.#phase.kind === "answering" || (this.#phase.kind === "open" && this.#mustWait);
-    if (pause === this.#paused || this.#phase.kind === "gone") return;
+    if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) this.#socket.pause();
     else this.#socket.resume();
