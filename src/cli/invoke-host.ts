@@ -9,6 +9,7 @@ import type { Log } from "../telemetry/receipt.ts";
 import { complain } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
 import { tellStartFailure } from "./serve-messages.ts";
+import { withSourceLines } from "./source-lines.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface Answering {
@@ -69,7 +70,7 @@ async function startFor({ root, secrets, environment, terminal }: Surroundings):
     for (const problem of read.problems) complain(terminal.err, problem);
     return { ok: false, code: exitCode.usage };
   }
-  const log = openLog({ fd: 2, format: "pretty", colours: terminal.err.colours });
+  const log = openLog({ fd: 2, format: "pretty", colours: terminal.err.colours, annotate: withSourceLines() });
   // Not needed where a host serves already, and large.
   const { startHost } = await import("../host/start.ts");
   const settings = { ...read.settings, port: 0, watch: false, docs: false, graceMs };

@@ -63,7 +63,7 @@ function collect(headers: Pairs): Record<string, string | string[]> {
   for (const [name, value] of headers) {
     const lower = name.toLowerCase();
     const there = collected[lower];
-    collected[lower] = there === undefined || lower === "host" ? value : [there, value].flat();
+    collected[lower] = there === undefined ? value : [there, value].flat();
   }
   return collected;
 }
@@ -100,6 +100,11 @@ function headersOf({ rawHeaders }: IncomingMessage): Pairs {
   );
 }
 
+/** Those that are there several times have a list of values. */
+function headersToJson(answer: IncomingMessage): Record<string, string | string[]> {
+  return collect(headersOf(answer));
+}
+
 const isJson = ({ headers }: IncomingMessage): boolean => /^[^;]*[/+]json\b/i.test(headers["content-type"] ?? "");
 
 /** JSON for people to read. What is none after all, or too long, is shown as it came. */
@@ -117,7 +122,7 @@ async function showLaidOut(answer: IncomingMessage, out: Stream): Promise<void> 
 async function showAsJson(answer: IncomingMessage, status: number, { out }: Terminal): Promise<void> {
   const { bytes, whole } = await hold(answer);
   if (!whole) throw new Error(`its body has more than ${heldBytesMax} bytes, which -o json cannot show; leave it out`);
-  out.line(JSON.stringify({ status, headers: headersOf(answer), ...bodyToJson(answer, bytes) }, undefined, 2));
+  out.line(JSON.stringify({ status, headers: headersToJson(answer), ...bodyToJson(answer, bytes) }, undefined, 2));
 }
 
 /** `body`: the JSON value or the text; `bodyBase64` for bytes that are neither; nothing where there is none. */

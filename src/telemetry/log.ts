@@ -54,14 +54,14 @@ export function openLog(options: LogOptions): OpenLog {
     ...(waitingBytesMax === undefined ? {} : { waitingBytesMax }),
     describeDropped: (count) => formatter.host(droppedEvent(count)),
   });
-  return options.gather === true && format === "pretty" ? gatheringLog(options, formatter, writer) : plainLog(formatter, writer);
+  return options.gather === true && format === "pretty" ? gatheringLog(options, formatter, writer) : plainLog(options, formatter, writer);
 }
 
-function plainLog(formatter: Formatter, writer: LineWriter): OpenLog {
+function plainLog({ annotate }: LogOptions, formatter: Formatter, writer: LineWriter): OpenLog {
   return {
     exchange: (receipt) => writer.append(formatter.exchange(receipt)),
     // A program that prints without end must not cost the lines of exchanges.
-    output: (line) => writer.append(formatter.output(line), "low"),
+    output: (line) => writer.append(formatter.output(annotate === undefined ? line : annotate(line)), "low"),
     connection: (receipt) => writer.append(formatter.connection(receipt)),
     host: (event) => writer.append(formatter.host(event)),
     close: (limitMs) => writer.close(limitMs),
@@ -69,14 +69,15 @@ function plainLog(formatter: Formatter, writer: LineWriter): OpenLog {
   };
 }
 
-function gatheringLog({ colours, annotate = (line) => line }: LogOptions, formatter: Formatter, writer: LineWriter): OpenLog {
+function gatheringLog(options: LogOptions, formatter: Formatter, writer: LineWriter): OpenLog {
+  const { colours, annotate = (line) => line } = options;
   const gathered = new GatheredOutput((line) => writer.append(formatter.output(annotate(line)), "low"));
   const close = (limitMs?: number): Promise<void> => {
     gathered.close();
     return writer.close(limitMs);
   };
   return {
-    ...plainLog(formatter, writer),
+    ...plainLog(options, formatter, writer),
     exchange: (receipt) => {
       writer.append(formatter.exchange(receipt));
       for (const line of gathered.take(receipt.exchangeId)) writer.append(formatPrettyOutputBelow(annotate(line), colours), "low");
