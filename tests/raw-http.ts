@@ -18,6 +18,8 @@ export interface RawConnection extends Disposable {
   readonly closed: Promise<void>;
   /** Reads no more of what the peer sends. */
   pause(): void;
+  /** Sends nothing any more, and still reads. */
+  finish(): void;
   /** Ends the connection at once. */
   drop(): void;
 }
@@ -68,6 +70,7 @@ export async function connectRaw(port: number): Promise<RawConnection> {
     response,
     closed,
     pause: () => void socket.pause(),
+    finish: () => void socket.end(),
     drop: () => void socket.destroy(),
     [Symbol.dispose]: () => void socket.destroy(),
   };
