@@ -9,9 +9,11 @@ let app: AppFolder;
 beforeAll(() => {
   app = appOf({});
   cpSync(join(root, "templates/functions"), app.folder, { recursive: true });
-  mkdirSync(app.path("node_modules"));
+  mkdirSync(app.path("node_modules/@types"), { recursive: true });
   symlinkSync(root, app.path("node_modules/urocket"));
-  for (const name of ["bun-types", "@types"]) symlinkSync(join(root, "node_modules", name), app.path(`node_modules/${name}`));
+  // @types/bun is no more than a name for bun-types.
+  symlinkSync(join(root, "node_modules/bun-types"), app.path("node_modules/@types/bun"));
+  symlinkSync(join(root, "node_modules/@types/node"), app.path("node_modules/@types/node"));
 });
 afterAll(() => app[Symbol.dispose]());
 
@@ -42,5 +44,20 @@ test("it asks for this version of urocket, and for the types of its Bun", () => 
   }
   const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
   const { devDependencies } = JSON.parse(app.read("package.json")) as Manifest;
-  expect(devDependencies).toEqual({ urocket: `^${own.version}`, "bun-types": own.devDependencies["bun-types"] ?? "" });
+  const minor = /^\d+\.\d+/.exec(own.devDependencies["bun-types"] ?? "")?.[0] ?? "";
+  expect(devDependencies["urocket"]).toBe(`^${own.version}`);
+  expect(devDependencies["@types/bun"]).toStartWith(`^${minor}.`);
+});
+
+test("nothing of it is doubtful to urocket check, nothing being installed", async () => {
+  using fresh = appOf({});
+  cpSync(join(root, "templates/functions"), fresh.folder, { recursive: true });
+  const { code, stdout } = await urocket(["check"], { cwd: fresh.folder });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("3 operations, 0 errors, 0 warnings") });
+  fresh.write("src/functions.ts", fresh.read("src/functions.ts").replace("params.name ===", "params.nme ==="));
+  const broken = await urocket(["check"], { cwd: fresh.folder });
+  expect({ code: broken.code, stdout: broken.stdout }).toEqual({
+    code: 1,
+    stdout: expect.stringMatching(/^src\/functions\.ts:6:14: error: Property 'nme' does not exist/),
+  });
 });
