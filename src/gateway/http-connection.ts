@@ -448,6 +448,7 @@ interface ProblemAnswer {
 function problemAnswer(problem: Problem): ProblemAnswer {
   const requestId = crypto.randomUUID();
   const headers = ["content-type", problemMediaType, "x-urocket-error", problem.kind, "x-request-id", requestId];
+  for (const [name, value] of Object.entries(problem.headers ?? {})) headers.push(name.toLowerCase(), value);
   return { requestId, headers, body: problemBody(problem, requestId) };
 }
 

@@ -7,6 +7,7 @@ import type { Receipt } from "../telemetry/receipt.ts";
 import type { Front, FrontHandler } from "./front.ts";
 import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import { type HttpLimits, httpLimits } from "./http-limits.ts";
+import type { Refusal } from "./http-refusal.ts";
 
 export interface FrontOptions {
   readonly address: string;
@@ -127,11 +128,7 @@ class HttpFront implements Front, ConnectionContext {
     if (this.isDraining) return connection.terminate();
     const surplus = this.#connections.size - connectionsMax;
     if (surplus > refusedConnectionsMax) connection.terminate();
-    else if (surplus > 0) {
-      connection.refuse({
-        refusal: { kind: "too-many-connections", detail: `There are ${connectionsMax} connections, as many as may be` },
-      });
-    }
+    else if (surplus > 0) connection.refuse({ refusal: tooManyConnections(connectionsMax) });
   }
 
   readonly #sweep = (): void => {
@@ -143,4 +140,8 @@ class HttpFront implements Front, ConnectionContext {
     this.nowMs = performance.now();
     this.date = new Date().toUTCString();
   }
+}
+
+function tooManyConnections(max: number): Refusal {
+  return { kind: "too-many-connections", detail: `There are ${max} connections, as many as may be`, headers: { "Retry-After": "1" } };
 }

@@ -1,10 +1,7 @@
 /** What the front answers itself, because a request is none, or none that it can take: it never reaches the gateway. */
-import type { ProblemKind } from "./problem.ts";
+import type { Problem } from "./problem.ts";
 
-export interface Refusal {
-  readonly kind: ProblemKind;
-  readonly detail: string;
-}
+export type Refusal = Pick<Problem, "kind" | "detail" | "headers">;
 
 export function badRequest(detail: string): Refusal {
   return { kind: "bad-request", detail };
