@@ -162,6 +162,25 @@ requireTool("php")("its PHP script counts words", async () => {
   expect({ status: words.status, body: await words.json() }).toEqual({ status: 200, body: { words: 6 } });
 });
 
+test("the template of functions answers at once", async () => {
+  const folder = join(temporaryFolder(), "hello");
+  const made = await urocket(["init", folder, "--template", "functions"]);
+  expect(made.stdout).toContain("  curl http://127.0.0.1:8080/hello/Ada\n");
+  const { code, stdout } = await urocket(["invoke", "hello", folder, "-p", "name=Ada"]);
+  expect({ code, body: JSON.parse(stdout) as unknown }).toEqual({ code: 0, body: { message: "Hello, Ada!" } });
+});
+
+test("the template of lines answers at once", async () => {
+  const folder = join(temporaryFolder(), "lines");
+  const made = await urocket(["init", folder, "--template", "tcp"]);
+  expect(made.stdout).toContain("  printf 'sum 1 2 3.5\\n' | nc -N 127.0.0.1 4000\n");
+  // A port of its own could be somebody else's here.
+  const file = join(folder, "urocket-service.yaml");
+  writeFileSync(file, readFileSync(file, "utf8").replace("tcp: 4000", "unix: lines.sock"));
+  const answer = await urocket(["invoke", `unix:${join(folder, "lines.sock")}`, folder, "--data", "sum 1 2 3.5"]);
+  expect(answer).toMatchObject({ code: 0, stdout: expect.stringContaining("6.5") as string });
+});
+
 test("where a language is missing, its operation answers 502 and says so, and the others work", async () => {
   const folder = await initialised();
   const file = join(folder, "urocket-service.yaml");

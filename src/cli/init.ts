@@ -20,7 +20,7 @@ const laterTemplates: readonly string[] = ["service", "site"];
 const firstTries: Readonly<Record<(typeof templateNames)[number], string>> = {
   functions: "curl http://127.0.0.1:8080/hello/Ada",
   scripts: "curl http://127.0.0.1:8080/hello/Ada",
-  tcp: "printf '10\\n' | nc -N 127.0.0.1 1234",
+  tcp: "printf 'sum 1 2 3.5\\n' | nc -N 127.0.0.1 4000",
 };
 
 export function init(

@@ -72,6 +72,33 @@ test("every bad setting and folder is told at once, exit 2", async () => {
   expect(stderr).toContain(`error: Cannot serve ${join(root, "package.json")}: it is not a folder`);
 });
 
+test("secrets that an app needs are told with where they are looked for, before anything starts", async () => {
+  const app = appOf({ "urocket-service.yaml": slow.replace("name: slow", "name: slow\nsecrets: [API_KEY]") });
+  apps.push(app);
+  const without = await urocket(["serve", app.folder, "-p", "0"]);
+  expect([without.code, without.stderr]).toEqual([2, expect.stringMatching(/API_KEY[^]*--secrets DIR/)]);
+  const elsewhere = await urocket(["serve", app.folder, "-p", "0"], { env: { UROCKET_SECRETS_DIR: "/nonexistent" } });
+  expect([elsewhere.code, elsewhere.stderr]).toEqual([
+    2,
+    expect.stringContaining("Cannot read secrets from /nonexistent: there is no such folder"),
+  ]);
+  app.write("secrets/API_KEY", "hush");
+  await using host = await serve(app.folder, { flags: ["--secrets", app.path("secrets")] });
+  expect((await fetch(`${host.url}/now`)).status).toBe(200);
+});
+
+test("contracts are shown only when asked for", async () => {
+  const folder = slowApp();
+  {
+    await using host = await serve(folder);
+    expect(host.stderr()).not.toContain("_docs");
+    expect((await fetch(`${host.url}/_docs`)).status).toBe(404);
+  }
+  await using host = await serve(folder, { env: { UROCKET_DOCS: "1" } });
+  expect(host.stderr()).toContain(`Contracts at ${host.url}/_docs\n`);
+  expect(await (await fetch(`${host.url}/_docs`)).text()).toContain("has no contract");
+});
+
 test("a configuration with errors is shown whole and counted, exit 2", async () => {
   const app = appOf({ "urocket-service.yaml": "timeot: 3\nlimit: 4\n" });
   apps.push(app);
