@@ -50,39 +50,65 @@ export function bodyEntries(
   return entries;
 }
 
+/** A Content-Type, read, with the entry that it falls under. */
+export interface MatchedType {
+  readonly type: MediaType;
+  readonly entry: BodyEntry;
+  readonly format: BodyFormat;
+}
+
+/** Finds the entry of a Content-Type. Remembers the last one: clients of an operation mostly send the same. */
+export class TypeMatcher {
+  readonly #entries: readonly BodyEntry[];
+  #last: string | undefined;
+  #found: MatchedType | undefined;
+
+  constructor(entries: readonly BodyEntry[]) {
+    this.#entries = entries;
+  }
+
+  /** Undefined: it is none of them, or no media type. */
+  match(contentType: string): MatchedType | undefined {
+    if (contentType === this.#last) return this.#found;
+    const type = parseMediaType(contentType);
+    const entry = type && bestEntry(this.#entries, type);
+    this.#found = type && entry && { type, entry, format: formatOf(type.essence) };
+    this.#last = contentType;
+    return this.#found;
+  }
+}
+
 export class RequestBody {
   readonly #required: boolean;
   readonly #entries: readonly BodyEntry[];
+  readonly #types: TypeMatcher;
 
   /** `mayBeRequired`: whether the document's word counts that the body is. */
   constructor(documents: Documents, validators: Validators, declared: JsonRecord | undefined, mayBeRequired: boolean) {
     this.#required = mayBeRequired && declared?.["required"] === true;
     this.#entries = bodyEntries(documents, validators, declared?.["content"], "request");
+    this.#types = new TypeMatcher(this.#entries);
   }
 
   takes(contentType: string): boolean {
-    if (this.#entries.length === 0) return true;
-    const type = parseMediaType(contentType);
-    return type !== undefined && bestEntry(this.#entries, type) !== undefined;
+    return this.#entries.length === 0 || this.#types.match(contentType) !== undefined;
   }
 
   isOpaque(contentType: string | null): boolean {
-    if (this.#entries.length === 0) return true;
-    const type = parseMediaType(contentType ?? "");
-    return type !== undefined && bestEntry(this.#entries, type) !== undefined && formatOf(type.essence) === "opaque";
+    return this.#entries.length === 0 || this.#types.match(contentType ?? "")?.format === "opaque";
   }
 
   read(request: RequestParts, validate: boolean): ReadBody {
     const { body } = request;
-    if (!body || (body.length === 0 && request.headers.get("content-type") === null)) return this.#absent(validate);
+    if (!body) return this.#absent(validate);
+    const contentType = request.headers.get("content-type");
+    if (body.length === 0 && contentType === null) return this.#absent(validate);
     if (this.#entries.length === 0) return opaque;
-    const contentType = request.headers.get("content-type") ?? "";
-    const type = parseMediaType(contentType);
-    const entry = type && bestEntry(this.#entries, type);
-    if (!type || !entry) return validate ? this.#unsupported(contentType) : opaque;
-    const format = formatOf(type.essence);
+    const matched = this.#types.match(contentType ?? "");
+    if (!matched) return validate ? this.#unsupported(contentType ?? "") : opaque;
+    const { format } = matched;
     if (body.length === 0 && format !== "text" && format !== "opaque") return this.#absent(validate);
-    return readEntry(entry, type, format, body, validate);
+    return readEntry(matched, body, validate);
   }
 
   #absent(validate: boolean): ReadBody {
@@ -97,7 +123,7 @@ export class RequestBody {
   }
 }
 
-function readEntry(entry: BodyEntry, type: MediaType, format: BodyFormat, body: Uint8Array, validate: boolean): ReadBody {
+function readEntry({ entry, type, format }: MatchedType, body: Uint8Array, validate: boolean): ReadBody {
   if (format === "opaque") return opaque;
   const value = valueOf(entry, type, format, body);
   if (!value.ok) return { ok: false, kind: "invalid-request", errors: value.errors };

@@ -62,9 +62,8 @@ export class DocumentOperation implements ContractOperation {
   }
 
   checkReply(reply: ReplyParts): readonly Violation[] {
-    return this.#replyChecker()
-      .check(reply, this.method === "HEAD")
-      .slice(0, violationsMax);
+    const violations = this.#replyChecker().check(reply, this.method === "HEAD");
+    return violations.length > violationsMax ? violations.slice(0, violationsMax) : violations;
   }
 
   replyMediaType(status: number): string | undefined {

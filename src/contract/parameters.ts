@@ -27,6 +27,12 @@ export interface Parameter extends Notation {
   /** Undefined: anything will do. */
   readonly checker: Checker | undefined;
   readonly fallback: unknown;
+  /** As it is looked up: a header's name in lower case. */
+  readonly key: string;
+  /** Whether text may stand for a string and for something else. */
+  readonly ambiguous: boolean;
+  /** Plain text of one type, as most are: read without looking for other notations. */
+  readonly plain: boolean;
 }
 
 /** The parameters of an operation: its own, and of its path those that it does not declare itself. */
@@ -68,7 +74,7 @@ export function declareHeader(documents: Documents, validators: Validators, name
 
 /** What is wrong with a response's header. */
 export function readHeader(parameter: Parameter, headers: HeaderReader): Violation[] {
-  const raw = headers.get(parameter.name.toLowerCase()) ?? undefined;
+  const raw = headers.get(parameter.key) ?? undefined;
   const found = findText(parameter, raw, (text) => text.trim(), decodePercent);
   return [...(judgeFound(parameter, found, true).violations ?? [])];
 }
@@ -80,8 +86,11 @@ function declare(documents: Documents, validators: Validators, parameter: JsonRe
   const style = styleOf(parameter["style"], place);
   const essence = mediaType === undefined ? undefined : parseMediaType(mediaType)?.essence;
   const shape = new Shape(documents, schema === undefined ? [] : [schema]);
+  const name = String(parameter["name"]);
+  const content = mediaType === undefined ? undefined : essence !== undefined && formatOf(essence) === "json" ? "json" : "text";
   return {
-    name: String(parameter["name"]),
+    name,
+    key: place === "header" ? name.toLowerCase() : name,
     in: place,
     required: place === "path" || parameter["required"] === true,
     allowEmptyValue: place === "query" && parameter["allowEmptyValue"] === true,
@@ -89,8 +98,10 @@ function declare(documents: Documents, validators: Validators, parameter: JsonRe
     explode: typeof parameter["explode"] === "boolean" ? parameter["explode"] : style === "form" || style === "deepObject",
     shape,
     checker: schema === undefined || schema === true ? undefined : validators.checker(schema, direction),
-    content: mediaType === undefined ? undefined : essence !== undefined && formatOf(essence) === "json" ? "json" : "text",
+    content,
     fallback: shape.keyword("default"),
+    ambiguous: isAmbiguous(shape),
+    plain: content === undefined && (style === "simple" || style === "form") && isPlain(shape),
   };
 }
 
@@ -102,62 +113,69 @@ function styleOf(given: unknown, place: Location): Style {
 /** What was read of a request's parameters. */
 export interface ReadParameters {
   /** Path and query parameters by name. */
-  readonly values: Record<string, unknown>;
+  readonly values: Readonly<Record<string, unknown>>;
   readonly located: LocatedParameters;
   readonly violations: readonly Violation[];
 }
 
-/** By where they stand; headers by their names in lower case. */
-const noneLocated = (): Record<Location, Record<string, unknown>> => ({
-  path: emptyRecord(),
-  query: emptyRecord(),
-  header: emptyRecord(),
-  cookie: emptyRecord(),
-});
-
-const nothing: ReadParameters = { values: emptyRecord(), located: noneLocated(), violations: [] };
+const noValues: Readonly<Record<string, unknown>> = Object.freeze(emptyRecord());
+/** Where nothing is declared nothing is made. */
+const nothing: ReadParameters = {
+  values: noValues,
+  located: { path: noValues, query: noValues, header: noValues, cookie: noValues },
+  violations: [],
+};
 
 /** The parameters of one operation, ready to be read. */
 export class ParameterSet {
   readonly #parameters: readonly Parameter[];
-  readonly #readsQuery: boolean;
-  readonly #readsCookies: boolean;
+  readonly #declares: Readonly<Record<Location, boolean>>;
   /** Query names that a parameter of its own has: not properties of an exploded object. */
   readonly #claimed: ReadonlySet<string>;
 
   constructor(parameters: readonly Parameter[]) {
+    const declares = (place: Location): boolean => parameters.some((one) => one.in === place);
     this.#parameters = parameters;
-    this.#readsQuery = parameters.some((one) => one.in === "query");
-    this.#readsCookies = parameters.some((one) => one.in === "cookie");
+    this.#declares = { path: declares("path"), query: declares("query"), header: declares("header"), cookie: declares("cookie") };
     this.#claimed = new Set(parameters.filter((one) => one.in === "query").map((one) => one.name));
   }
 
   /** Reads them all. Without `validate` only what cannot be read at all is a violation. */
   read(request: RequestParts, validate: boolean): ReadParameters {
     if (this.#parameters.length === 0) return nothing;
-    const violations: Violation[] = [];
-    const query = this.#readsQuery ? readPairs(request.query) : readPairs("");
+    const query = this.#declares.query ? readPairs(request.query) : noPairs;
     if (!query.ok) return { ...nothing, violations: [{ in: "query", path: "", message: query.message }] };
     const source: Source = {
       request,
       query: query.pairs,
-      cookies: this.#readsCookies ? readCookies(request.headers.get("cookie") ?? "") : [],
+      cookies: this.#declares.cookie ? readCookies(request.headers.get("cookie") ?? "") : [],
       claimed: this.#claimed,
     };
-    const values = emptyRecord();
-    const located = noneLocated();
+    const located = this.#places();
+    let violations: Violation[] | undefined;
     for (const parameter of this.#parameters) {
       const outcome = judgeFound(parameter, find(parameter, source), validate);
-      if (outcome.violations) violations.push(...outcome.violations);
-      else if (outcome.value !== undefined) {
-        const name = parameter.in === "header" ? parameter.name.toLowerCase() : parameter.name;
-        located[parameter.in][name] = outcome.value;
-        if (parameter.in === "path" || parameter.in === "query") values[name] = outcome.value;
-      }
+      if (outcome.violations) violations = [...(violations ?? []), ...outcome.violations];
+      else if (outcome.value !== undefined) located[parameter.in][parameter.key] = outcome.value;
     }
-    return { values, located, violations };
+    return { values: this.#values(located), located, violations: violations ?? nothing.violations };
+  }
+
+  /** An object where something is declared; elsewhere the one that stays empty. */
+  #places(): Record<Location, Record<string, unknown>> {
+    const { path, query, header, cookie } = this.#declares;
+    return { path: valuesIf(path), query: valuesIf(query), header: valuesIf(header), cookie: valuesIf(cookie) };
+  }
+
+  /** Path and query parameters together; a name in both is the one of the query. */
+  #values({ path, query }: LocatedParameters): Readonly<Record<string, unknown>> {
+    if (!this.#declares.query) return path;
+    return this.#declares.path ? Object.assign(emptyRecord(), path, query) : query;
   }
 }
+
+const valuesIf = (declared: boolean): Record<string, unknown> => (declared ? emptyRecord() : noValues);
+const noPairs = readPairs("");
 
 interface Source {
   readonly request: RequestParts;
@@ -179,6 +197,10 @@ function judgeFound(parameter: Parameter, found: Found, validate: boolean): Outc
   if (found.kind === "absent") {
     if (parameter.required && validate) return fault("is required");
     return parameter.fallback === undefined ? {} : { value: parameter.fallback };
+  }
+  if (parameter.plain && found.readings.length === 1) {
+    const value = typed(found.readings[0] ?? "", parameter.shape, "typed");
+    if (typeof value !== "bigint" && (!validate || parameter.checker?.accepts(value) !== false)) return { value };
   }
   const candidates = candidatesOf(parameter, found.readings);
   if (!candidates.ok) return fault(candidates.message);
@@ -207,7 +229,7 @@ function candidatesOf(parameter: Parameter, readings: readonly Strings[]): Candi
   const values: unknown[] = [];
   for (const reading of readings) {
     values.push(typed(reading, parameter.shape, "typed"));
-    if (isAmbiguous(parameter.shape)) values.push(typed(reading, parameter.shape, "text"));
+    if (parameter.ambiguous) values.push(typed(reading, parameter.shape, "text"));
   }
   return { ok: true, values };
 }
@@ -220,6 +242,12 @@ function jsonCandidate(text: Strings | undefined): Candidates {
   }
 }
 
+/** One type of text, number or boolean: nothing that could be written in another way. */
+function isPlain({ types }: Shape): boolean {
+  if (types?.size !== 1) return false;
+  return types.has("string") || types.has("integer") || types.has("number") || types.has("boolean");
+}
+
 /** Whether text may stand for a string and for something else; lists and objects may hold such. */
 function isAmbiguous(shape: Shape): boolean {
   return !shape.types || shape.types.size > 1 || shape.wants("array") || shape.wants("object");
@@ -230,7 +258,7 @@ function find(parameter: Parameter, source: Source): Found {
     case "path":
       return findText(parameter, source.request.pathParameters[parameter.name], decodePercent);
     case "header":
-      return findText(parameter, source.request.headers.get(parameter.name.toLowerCase()) ?? undefined, (text) => text.trim(), decodePercent);
+      return findText(parameter, source.request.headers.get(parameter.key) ?? undefined, (text) => text.trim(), decodePercent);
     case "query":
       return findPairs(parameter, source.query, source.claimed, decodeForm);
     case "cookie":

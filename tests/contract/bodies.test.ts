@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { faults, operationOf, send, type Sent } from "./contract-of.ts";
+import { faults, operationOf, send, type Sent, nothingLocated } from "./contract-of.ts";
 
 async function taking(content: object, openapi = "3.0.3", more: object = {}, components: object = {}) {
   const operation = await operationOf(openapi, "post", { requestBody: { content, ...more } }, components);
@@ -29,11 +29,16 @@ describe("the media type", () => {
     const post = await taking({ "*/*": {}, "application/*": { schema: { type: "boolean" } }, "application/json": number });
     expect(faults(post("Application/JSON; charset=UTF-8", "true")).length).toBe(1);
     expect(faults(post("application/problem+json", "true"))).toEqual([]);
-    expect(post("image/png", new Uint8Array([1, 2]))).toEqual({ ok: true, parameters: {}, bodyForm: "opaque" });
+    expect(post("image/png", new Uint8Array([1, 2]))).toEqual({ ok: true, parameters: {}, located: nothingLocated, bodyForm: "opaque" });
   });
   test("may be anything where no body is declared", async () => {
     const operation = await operationOf("3.0.3", "post", {});
-    expect(send(operation, { type: "application/json", body: "{" })).toEqual({ ok: true, parameters: {}, bodyForm: "opaque" });
+    expect(send(operation, { type: "application/json", body: "{" })).toEqual({
+      ok: true,
+      parameters: {},
+      located: nothingLocated,
+      bodyForm: "opaque",
+    });
     expect(operation.takesMediaType("a/b")).toBe(true);
   });
 });
@@ -45,7 +50,7 @@ describe("a body", () => {
     expect(faults(post("application/json", ""))).toEqual(["body $: is required"]);
   });
   test("that is not required may be missing", async () => {
-    expect((await taking(anything))(undefined, undefined)).toEqual({ ok: true, parameters: {}, bodyForm: "none" });
+    expect((await taking(anything))(undefined, undefined)).toEqual({ ok: true, parameters: {}, located: nothingLocated, bodyForm: "none" });
   });
 });
 
@@ -65,7 +70,13 @@ describe("JSON", () => {
   });
   test("may begin with a byte order mark, and must be UTF-8", async () => {
     const post = await taking(anything);
-    expect(post("application/json", "\uFEFF[1]")).toEqual({ ok: true, parameters: {}, body: [1], bodyForm: "json" });
+    expect(post("application/json", "\uFEFF[1]")).toEqual({
+      ok: true,
+      parameters: {},
+      located: nothingLocated,
+      body: [1],
+      bodyForm: "json",
+    });
     expect(faults(post("application/json; charset=utf-16", "[1]"))).toEqual(['body $: has the charset "utf-16": JSON is UTF-8']);
     expect(faults(post("application/json", new Uint8Array([0x22, 0xff, 0x22])))).toEqual(["body $: is not valid UTF-8"]);
   });
@@ -263,6 +274,7 @@ describe("forms", () => {
     expect(post("application/x-www-form-urlencoded", "name=J%C3%B6+x&age=3&tags=a&tags=b&where=%7B%22x%22%3A1%7D")).toEqual({
       ok: true,
       parameters: {},
+      located: nothingLocated,
       body: { name: "Jö x", age: 3, tags: ["a", "b"], where: { x: 1 } },
       bodyForm: "form",
     });
@@ -300,6 +312,7 @@ describe("multipart", () => {
     expect(post(type, body)).toEqual({
       ok: true,
       parameters: {},
+      located: nothingLocated,
       body: { name: "x", count: 3, file: btoa("\r\n\x01--B"), files: [btoa("a"), btoa("b")], meta: { a: 1 } },
       bodyForm: "multipart",
     });
@@ -362,6 +375,7 @@ describe("XML", () => {
     expect(read).toEqual({
       ok: true,
       parameters: {},
+      located: nothingLocated,
       body: { id: 7, name: "A & B", tags: [{ n: 1.5 }], photos: ["a", "<b>"], sold: true },
       bodyForm: "xml",
     });
@@ -391,7 +405,7 @@ describe("XML", () => {
 
 test("text is judged as a string by its charset", async () => {
   const post = await taking({ "text/*": { schema: { type: "string", maxLength: 3 } } });
-  expect(post("text/plain", "abc")).toEqual({ ok: true, parameters: {}, bodyForm: "opaque" });
+  expect(post("text/plain", "abc")).toEqual({ ok: true, parameters: {}, located: nothingLocated, bodyForm: "opaque" });
   expect(faults(post("text/plain; charset=iso-8859-1", new Uint8Array([0xe9, 0xe9, 0xe9, 0xe9])))).toEqual([
     "body $: must have at most 3 characters, has 4",
   ]);

@@ -71,3 +71,11 @@ export function send(operation: ContractOperation, sent: Sent): ReadRequest {
 export function faults(read: ReadRequest): string[] {
   return read.ok ? [] : read.errors.map((error) => `${error.in} ${error.path}: ${error.message}`);
 }
+
+/** Of a request without parameters: `located`. */
+export const nothingLocated = { path: {}, query: {}, header: {}, cookie: {} };
+
+/** What is read of a request without a body whose parameters stand in its query. */
+export function readQuery(query: Readonly<Record<string, unknown>>): ReadRequest {
+  return { ok: true, parameters: query, located: { ...nothingLocated, query }, bodyForm: "none" };
+}

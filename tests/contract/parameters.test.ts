@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { faults, operationOf, send, type Sent } from "./contract-of.ts";
+import { faults, operationOf, send, type Sent, nothingLocated, readQuery } from "./contract-of.ts";
 
 const path = "/x";
 
@@ -129,7 +129,7 @@ describe("styles", () => {
       expect(read.ok ? read.parameters["p"] : faults(read)).toEqual(value);
     });
   }
-  test("headers and cookies are judged, and not handed on", async () => {
+  test("headers and cookies are judged, and stand apart from the others", async () => {
     const operation = await operationOf("3.0.3", "get", {
       parameters: [
         { name: "X-Ids", in: "header", required: true, schema: array },
@@ -140,6 +140,7 @@ describe("styles", () => {
     expect(send(operation, { headers: { "X-Ids": "1, 2", Cookie: "a=b; theme=dark" } })).toEqual({
       ok: true,
       parameters: {},
+      located: { ...nothingLocated, header: { "x-ids": [1, 2] }, cookie: { theme: "dark" } },
       bodyForm: "none",
     });
     expect(faults(send(operation, { headers: { "X-Ids": "1,b", Cookie: "theme=blue" } }))).toEqual([
@@ -151,9 +152,38 @@ describe("styles", () => {
   test("a parameter may be JSON", async () => {
     const content = { "application/json": { schema: { type: "object", required: ["a"], properties: { a: { type: "integer" } } } } };
     const operation = await operationOf("3.0.3", "get", { parameters: [{ name: "p", in: "query", content }] });
-    expect(send(operation, { query: "p=%7B%22a%22%3A1%7D" })).toEqual({ ok: true, parameters: { p: { a: 1 } }, bodyForm: "none" });
+    expect(send(operation, { query: "p=%7B%22a%22%3A1%7D" })).toEqual(readQuery({ p: { a: 1 } }));
     expect(faults(send(operation, { query: 'p={"a":"x"}' }))).toEqual(['query p.a: must be an integer, got the string "x"']);
     expect(faults(send(operation, { query: "p={" }))[0]).toContain("query p: must be JSON");
+  });
+});
+
+test("parameters stand where they came from, typed, with their defaults", async () => {
+  const operation = await operationOf(
+    "3.0.3",
+    "get",
+    {
+      parameters: [
+        { name: "id", in: "path", required: true, schema: { type: "integer" } },
+        { name: "id", in: "query", schema: { type: "boolean" } },
+        { name: "limit", in: "query", schema: { type: "integer", default: 10 } },
+        { name: "X-Count", in: "header", schema: { type: "integer" } },
+        { name: "X-Mode", in: "header", schema: { type: "string", default: "plain" } },
+        { name: "seen", in: "cookie", schema: { type: "boolean" } },
+      ],
+    },
+    {},
+    "/x/{id}/{other}",
+  );
+  const sent = { path: { id: "7", other: "a%20b" }, query: "id=true", headers: { "x-count": "3", cookie: "seen=true" } };
+  expect(send(operation, sent)).toMatchObject({
+    parameters: { id: true, limit: 10, other: "a b" },
+    located: {
+      path: { id: 7, other: "a b" },
+      query: { id: true, limit: 10 },
+      header: { "x-count": 3, "x-mode": "plain" },
+      cookie: { seen: true },
+    },
   });
 });
 
@@ -211,16 +241,16 @@ paths:
 `,
   });
   const [operation] = contract.operations;
-  expect(operation && send(operation, { query: "n=true&m=3" })).toEqual({ ok: true, parameters: { m: 3, n: true }, bodyForm: "none" });
-  expect(operation && send(operation, {})).toEqual({ ok: true, parameters: {}, bodyForm: "none" });
+  expect(operation && send(operation, { query: "n=true&m=3" })).toEqual(readQuery({ m: 3, n: true }));
+  expect(operation && send(operation, {})).toEqual(readQuery({}));
 });
 
 test("without validation only what cannot be read is refused", async () => {
   const operation = await operationOf("3.0.3", "get", {
     parameters: [{ name: "n", in: "query", required: true, schema: { type: "integer", maximum: 3 } }],
   });
-  expect(send(operation, { query: "n=7", validate: false })).toEqual({ ok: true, parameters: { n: 7 }, bodyForm: "none" });
-  expect(send(operation, { query: "n=x", validate: false })).toEqual({ ok: true, parameters: { n: "x" }, bodyForm: "none" });
+  expect(send(operation, { query: "n=7", validate: false })).toEqual(readQuery({ n: 7 }));
+  expect(send(operation, { query: "n=x", validate: false })).toEqual(readQuery({ n: "x" }));
   expect(send(operation, { validate: false }).ok).toBe(true);
   expect(send(operation, { query: "n=%f", validate: false }).ok).toBe(false);
 });

@@ -78,6 +78,31 @@ test("the media type of a status is the first that the contract declares for it"
   ]);
 });
 
+test("media types of all statuses are told as the contract writes them", async () => {
+  const declared = (...types: readonly string[]) => ({ description: "d", content: Object.fromEntries(types.map((type) => [type, {}])) });
+  const operation = await operationOf(
+    "3.0.3",
+    "get",
+    {
+      responses: {
+        200: declared("*/*", "text/csv", "application/json"),
+        201: { description: "none" },
+        "4xx": declared("application/problem+json"),
+        404: { $ref: "#/components/responses/Gone" },
+        default: declared("text/plain"),
+        "x-other": declared("a/b"),
+      },
+    },
+    { responses: { Gone: declared("text/html") } },
+  );
+  expect(operation.replyMediaTypes()).toEqual({
+    200: "text/csv",
+    "4XX": "application/problem+json",
+    404: "text/html",
+    default: "text/plain",
+  });
+});
+
 test("Accept is satisfied by what a success may be", async () => {
   const operation = await operationOf("3.0.3", "get", { responses }, components);
   const table: readonly (readonly [string, boolean])[] = [
@@ -96,6 +121,27 @@ test("Accept is satisfied by what a success may be", async () => {
   for (const [accept, expected] of table) expect([accept, operation.canProduce(accept)]).toEqual([accept, expected]);
   const silent = await operationOf("3.0.3", "get", {});
   expect(silent.canProduce("text/html")).toBe(true);
+});
+
+test("a reply is judged by its own media type, whichever came before", async () => {
+  const schema = { type: "number" };
+  const content = { "application/json": { schema }, "text/plain": {} };
+  const operation = await operationOf("3.0.3", "get", { responses: { 200: { description: "d", content } } });
+  for (let round = 0; round < 2; round++) {
+    expect(check(operation, 200, "application/json", '"x"')).toHaveLength(1);
+    expect(check(operation, 200, "text/plain", '"x"')).toEqual([]);
+    expect(check(operation, 200, "image/png", '"x"')).toHaveLength(1);
+    expect(check(operation, 200, "application/json", "1")).toEqual([]);
+  }
+});
+
+test("a request's body is opaque where it is not parsed", async () => {
+  const content = { "application/json": {}, "image/*": {}, "text/plain": {}, "application/xml": {}, "multipart/form-data": {} };
+  const operation = await operationOf("3.0.3", "post", { requestBody: { content } });
+  const types = ["image/png", "application/json", "text/plain", "application/xml", "multipart/form-data; boundary=x", "video/mp4", null];
+  expect(types.map((type) => operation.isOpaque(type))).toEqual([true, false, false, false, false, false, false]);
+  const silent = await operationOf("3.0.3", "post", {});
+  expect([silent.isOpaque("application/json"), silent.isOpaque(null)]).toEqual([true, true]);
 });
 
 test("a request's media type is taken when the contract has it", async () => {
