@@ -28,6 +28,9 @@ export const hostFrameBytesMax = 64 * 1024 * 1024;
 /** Frames of a runner, which is not. */
 export const runnerFrameBytesMax = 1024 * 1024;
 
+/** Why a channel is over that the peer has closed. */
+export const peerClosed = "the peer closed the link";
+
 export interface ChannelEvents {
   /** A frame came. What it throws ends the channel: a peer that sends nonsense is not to be understood halfway. */
   frame(frame: Frame): void;
@@ -186,7 +189,7 @@ export const channelSocket: SocketHandler<Channel, "buffer"> = {
     socket.data.writable();
   },
   close(socket) {
-    socket.data.terminate("the peer closed the link");
+    socket.data.terminate(peerClosed);
   },
   error(socket, error) {
     socket.data.terminate(`the link failed: ${error.message}`);

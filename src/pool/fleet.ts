@@ -65,6 +65,8 @@ export class Fleet {
   /** Who owns the configured reply socket. */
   #sharedOwner: Instance | undefined;
   #takesOverReplySocket: boolean;
+  /** While the pool starts: if this one does not come up, that is told by rejecting. */
+  #first: Member | undefined;
   #deathsInARow = 0;
   #replacement: ReturnType<typeof setTimeout> | undefined;
   #closing = false;
@@ -83,9 +85,11 @@ export class Fleet {
 
   /** Starts the first. Rejects with its reason when it does not come up; nothing is left of it then. */
   async start(): Promise<void> {
-    const first = this.#add().instance;
+    this.#first = this.#add();
+    const { instance: first } = this.#first;
     try {
       await first.ready;
+      this.#first = undefined;
     } catch (error) {
       this.close();
       await first.over;
@@ -174,7 +178,7 @@ export class Fleet {
       return this.#add();
     } catch (error) {
       // No process or descriptor is left, or no room for its folder: as if it had died at once.
-      this.#replace(error instanceof Error ? error.message : String(error));
+      this.#replace(error instanceof Error ? error.message : String(error), false);
       return undefined;
     }
   }
@@ -249,18 +253,19 @@ export class Fleet {
 
   #stopped(member: Member, reason: string): void {
     this.members.remove(member);
-    const expected = member.leaving !== undefined || this.#closing;
+    const expected = member.leaving !== undefined || member === this.#first || this.#closing;
     this.#reports.stopped(member.instance.id, expected ? (member.leaving?.why ?? reason) : reason, expected);
     if (this.#sharedOwner === member.instance) this.#sharedOwner = undefined;
-    if (!expected) this.#replace(reason);
+    if (!expected) this.#replace(reason, member.served);
     // What came while it left waits for another.
-    else this.#events.fewer();
+    else if (member !== this.#first) this.#events.fewer();
   }
 
-  /** An instance is gone: another takes its place, after a while when none comes up. */
-  #replace(reason: string): void {
+  /** An instance is gone: another takes its place, after a while when none comes up. @param served whether it had been ready. */
+  #replace(reason: string, served: boolean): void {
     const wait = Math.min(backOffMs.max, backOffMs.first * 2 ** this.#deathsInARow++);
-    if (this.#deathsInARow > 1 && this.members.awake.length + this.members.frozen.length === 0) this.#events.none(reason);
+    const none = this.members.awake.length + this.members.frozen.length === 0;
+    if (none && !served && this.#deathsInARow > 1) this.#events.none(reason);
     this.#replacement ??= setTimeout(
       () => {
         this.#replacement = undefined;

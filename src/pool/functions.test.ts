@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
+import { InstanceFailure } from "./instance.ts";
 import { PoolTrial, processState, type TrialCall, type TrialOptions } from "./pool-trial.ts";
 
 let trial: PoolTrial;
@@ -77,9 +78,19 @@ describe("a call", () => {
     const call = await trial.call("exit").over.promise;
     expect(call.failure).toBe("runner-died");
     expect((await trial.call("hello").over.promise).status).toBe(200);
-    expect(trial.stopped).toHaveLength(1);
-    expect(trial.stopped[0]).toStartWith("died: ");
+    expect(trial.stopped).toEqual(["died: exited with status 7"]);
   });
+});
+
+test("functions that cannot be loaded are told once, with the last words, and nothing is left", async () => {
+  trial = new PoolTrial({ functions: { hello }, prelude: `process.stderr.write("no such thing"); process.exit(3);` });
+  const started = await trial.pool.start().catch((error: Error) => error);
+  expect(started).toBeInstanceOf(InstanceFailure);
+  expect(started?.message).toMatch(/^exited with status 3/);
+  expect(trial.stopped).toHaveLength(1);
+  expect(trial.stopped[0]).toStartWith("asked: exited with status 3");
+  const late = trial.call("hello");
+  expect(late.words).toEqual(["failed: no-instance", "ended"]);
 });
 
 describe("a client of a listener", () => {

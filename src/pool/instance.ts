@@ -18,7 +18,7 @@ import { type InstanceEvent, type InstanceState, transition } from "./instance-s
 import { Pulse } from "./pulse.ts";
 import { RunnerCall } from "./runner-call.ts";
 import { RunnerClient } from "./runner-client.ts";
-import { RunnerConnection } from "./runner-connection.ts";
+import { closedLink, RunnerConnection } from "./runner-connection.ts";
 import { RunnerProgram } from "./runner-program.ts";
 import { outputOf, parseHead } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
@@ -379,25 +379,25 @@ export class Instance {
     const drained = this.#state.at === "draining" && this.#work.size === 0;
     if (!this.#step({ event: "stopped", reason })) return;
     clearTimeout(this.#startTimer);
-    this.#started.reject(new InstanceFailure(reason, code));
     this.#events.changed();
     for (const work of this.#work.values()) work.lost(`The app's instance ended: ${reason}`);
-    void this.#cleanUp(drained).then(() => {
-      this.#events.stopped(this.#reasonWithLastWords(reason));
+    void this.#cleanUp(reason, drained).then((why) => {
+      this.#started.reject(new InstanceFailure(why, code));
+      this.#events.stopped(why);
       this.#over.resolve();
     });
   }
 
-  #reasonWithLastWords(reason: string): string {
-    const words = this.#runner.process.lastWords();
-    return words === "" ? reason : `${reason}; its last words: ${words}`;
-  }
-
-  async #cleanUp(gently: boolean): Promise<void> {
+  /** @returns the whole reason: more is known when the process is gone. */
+  async #cleanUp(reason: string, drained: boolean): Promise<string> {
+    const { process } = this.#runner;
+    const how = reason === closedLink ? await this.#runner.death() : undefined;
     // The runner removes its reply sockets and exits when the link ends; it is given time for that, not for ever.
-    await this.#runner.end(gently ? "gently" : "at-once");
-    await endLeftovers(this.#runner.process.pid, this.id, this.#groups);
+    await this.#runner.end(drained ? "gently" : "at-once");
+    await endLeftovers(process.pid, this.id, this.#groups);
     this.#removeTraces();
+    const words = process.lastWords();
+    return words === "" ? (how ?? reason) : `${how ?? reason}; its last words: ${words}`;
   }
 
   #removeTraces(): void {

@@ -4,7 +4,7 @@
  */
 import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Channel, channelSocket, runnerFrameBytesMax } from "../link/channel.ts";
+import { Channel, channelSocket, peerClosed, runnerFrameBytesMax } from "../link/channel.ts";
 import type { Frame } from "../link/frames.ts";
 import { helloFault, helloOf } from "../link/hello.ts";
 import type { HelloHead } from "../link/messages.ts";
@@ -22,6 +22,10 @@ export interface RunnerEvents {
   closed(reason: string): void;
 }
 
+/** Why a runner is over whose link has ended: it died, or it closed it. */
+export const closedLink = "closed its link";
+/** Between the end of a runner's link and that of its process, in ms, when it died. */
+const deathMs = 50;
 /** From `drain` until the runner, which ends its programs within their grace, must be gone. */
 const exitGraceMs = 5_000;
 
@@ -52,7 +56,7 @@ export class RunnerConnection {
     this.#socket = join(folder, "link.sock");
     this.channel = new Channel(runnerFrameBytesMax, {
       frame: (frame) => (this.#greeted ? this.events.frame(frame) : this.#greet(frame)),
-      closed: (reason) => this.#close(reason),
+      closed: (reason) => this.#close(reason === peerClosed ? closedLink : reason),
     });
     this.#listener = this.#listen();
     try {
@@ -61,11 +65,20 @@ export class RunnerConnection {
       this.#stopListening();
       throw error;
     }
-    void this.process.ended.then((how) => this.#close(`its runner ${how}`));
+    void this.process.ended.then((how) => this.#close(how));
   }
 
   get greeted(): boolean {
     return this.#greeted;
+  }
+
+  /** How its process ended, if it does within a moment, all by itself: known a little later than that its link did. */
+  async death(): Promise<string | undefined> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), deathMs)));
+    const how = await Promise.race([this.process.ended, late]);
+    clearTimeout(timer);
+    return how;
   }
 
   /** Ends it: at once, or gently: its link ends, and it has a while to remove what it made. Resolves when the process is gone. */
