@@ -59,7 +59,7 @@ function findExport(modules: readonly unknown[], spec: FunctionSpec, mayFetch: b
   if (isCallable(fetch)) return { kind: "fetch", call: fetch.bind(value) };
   const what = value === null ? "null" : Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
   if (value === undefined) return `its file has no export "${spec.export}"`;
-  return `its export "${spec.export}" is ${what}, not a function${mayFetch ? "; the default export may also be an object with fetch()" : ""}`;
+  return `its export "${spec.export}" is ${what}, not a function${mayFetch && spec.export === "default" ? "; the default export may also be an object with fetch()" : ""}`;
 }
 
 function isCallable(value: unknown): value is (...args: readonly unknown[]) => unknown {

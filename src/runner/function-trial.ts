@@ -156,13 +156,29 @@ export class FunctionTrial implements AsyncDisposable {
     await this.greeted.promise;
   }
 
+  /** Makes a bundle of functions as a build does. @returns its path. */
+  async bundle(files: Readonly<Record<string, string>>, options: readonly string[]): Promise<string> {
+    this.#write(files);
+    const bundler = Bun.spawn({
+      cmd: [
+        process.execPath,
+        "build",
+        join(this.folder, "bundle.ts"),
+        "--target=bun",
+        ...options,
+        `--outdir=${join(this.folder, "built")}`,
+      ],
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    if ((await bundler.exited) !== 0) throw new Error("cannot bundle");
+    return join(this.folder, "built", "bundle.js");
+  }
+
   load({ files, calls, listeners = [], functions, load }: FunctionTrialOptions): Promise<LoadedHead> {
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(this.folder, name), text);
-    const bundle = join(this.folder, "bundle.ts");
-    writeFileSync(bundle, `import * as functions from "./functions.ts";\nexport default [functions];\n`);
+    const bundle = this.#write(files);
     const names =
       calls ??
-      [...(files["functions.ts"] ?? "").matchAll(/^\s*export (?:async function|function|const) (\w+)/gm)].map((match) => match[1] ?? "");
+      [...(files["functions.ts"] ?? "").matchAll(/\bexport (?:async function|function|const) (\w+)/g)].map((match) => match[1] ?? "");
     const spec = (name: string) => ({ operation: `GET /${name}`, module: 0, export: name });
     const head: LoadHead = {
       app: "trial",
@@ -248,6 +264,13 @@ export class FunctionTrial implements AsyncDisposable {
   async exited(): Promise<number | string | null> {
     await this.#child?.exited;
     return this.#child?.signalCode ?? this.#child?.exitCode ?? null;
+  }
+
+  #write(files: Readonly<Record<string, string>>): string {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(this.folder, name), text);
+    const bundle = join(this.folder, "bundle.ts");
+    writeFileSync(bundle, `import * as functions from "./functions.ts";\nexport default [functions];\n`);
+    return bundle;
   }
 
   #frame(frame: Frame): void {
