@@ -5,6 +5,7 @@
  */
 import { type Framing, readFraming } from "./http-framing.ts";
 import { headBytesMax, headerLinesMax, methodBytesMax, targetBytesMax } from "./http-limits.ts";
+import { type HeaderName, type HeaderRole, headerName } from "./http-names.ts";
 import { badRequest, isRefusal, type Refusal } from "./http-refusal.ts";
 import { carriageReturn, colon, lineFeed, space, tab, targetBytes, tokenBytes, valueBytes } from "./http-syntax.ts";
 import { isHost, readUnusualTarget } from "./http-target.ts";
@@ -49,9 +50,10 @@ class HeadScan {
   targetStart = 0;
   targetEnd = 0;
   isHttp10 = false;
-  /** Where the names and values start and end: four offsets a header. */
-  readonly marks = new Int32Array(headerLinesMax * 4);
-  marked = 0;
+  headers = 0;
+  readonly names: HeaderName[] = [];
+  /** Where the values start and end: two offsets a header. */
+  readonly values = new Int32Array(headerLinesMax * 2);
 
   begin(bytes: Buffer, from: number): void {
     this.bytes = bytes;
@@ -59,7 +61,7 @@ class HeadScan {
     this.isAtLimit = bytes.length - from >= headBytesMax;
     this.end = this.isAtLimit ? from + headBytesMax : bytes.length;
     this.start = this.methodEnd = this.targetStart = this.targetEnd = from;
-    this.marked = 0;
+    this.headers = 0;
   }
 
   ranOut(): Scanned {
@@ -121,36 +123,34 @@ function scanTarget(): Scanned {
     : badRequest("The request target has a character that must be percent-encoded, or is empty");
 }
 
-const http = [0x48, 0x54, 0x54, 0x50, 0x2f];
+const version = Buffer.from("HTTP/1.1\r\n");
 
-/** "HTTP/1.1" and the line's end. A higher minor version is 1.1 to us (RFC 9110 §2.5). */
 function scanVersion(): Scanned {
   const { bytes, end } = scan;
-  let at = scan.at + 1;
-  for (const letter of http) {
-    if (at >= end) return scan.ranOut();
-    if (bytes[at++] !== letter) return malformedVersion;
-  }
-  for (const isMatch of versionNumber) {
-    if (at >= end) return scan.ranOut();
-    const outcome = isMatch(bytes[at++] as number);
-    if (outcome !== undefined) return outcome;
-  }
-  scan.isHttp10 = bytes[at - 1] === 0x30;
-  scan.at = at;
-  return scanLineEnd();
+  const start = scan.at + 1;
+  if (start + version.length > end) return scanOddVersion(start);
+  for (let index = 0; index < version.length; index++) if (bytes[start + index] !== version[index]) return scanOddVersion(start);
+  scan.isHttp10 = false;
+  scan.at = start + version.length;
+  return "found";
 }
 
-const malformedVersion = badRequest("The request line does not end in an HTTP version");
-const versionNumber: readonly ((byte: number) => Refusal | undefined)[] = [
-  (byte) => {
-    if (byte === 0x31) return undefined;
-    if (!isDigit(byte)) return malformedVersion;
-    return { kind: "version-not-supported", detail: `HTTP/${byte - 0x30} is not spoken here, HTTP/1.1 is` };
-  },
-  (byte) => (byte === 0x2e ? undefined : malformedVersion),
-  (byte) => (isDigit(byte) ? undefined : malformedVersion),
-];
+/** Another one than 1.1, or part of it, byte by byte. A higher minor version is 1.1 to us (RFC 9110 §2.5). */
+function scanOddVersion(start: number): Scanned {
+  const { bytes, end } = scan;
+  for (let index = 0; index < 8; index++) {
+    if (start + index >= end) return scan.ranOut();
+    const byte = bytes[start + index] as number;
+    const isNumber = index === 5 || index === 7;
+    if (isNumber ? !isDigit(byte) : byte !== version[index]) return badRequest("The request line does not end in an HTTP version");
+    if (index === 5 && byte !== 0x31) {
+      return { kind: "version-not-supported", detail: `HTTP/${byte - 0x30} is not spoken here, HTTP/1.1 is` };
+    }
+  }
+  scan.isHttp10 = bytes[start + 7] === 0x30;
+  scan.at = start + 8;
+  return scanLineEnd();
+}
 
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
@@ -178,22 +178,23 @@ function scanFields(): Scanned {
 }
 
 function scanField(): Scanned {
-  const { bytes, end, marks, at: nameStart, marked } = scan;
-  if (marked === marks.length) return { kind: "headers-too-large", detail: `The request has more than ${headerLinesMax} headers` };
+  const { bytes, end, values, headers, at: nameStart } = scan;
+  if (headers === headerLinesMax) return { kind: "headers-too-large", detail: `The request has more than ${headerLinesMax} headers` };
   let at = nameStart;
-  while (at < end && tokenBytes[bytes[at] as number] === 1) at++;
+  let hash = 0;
+  for (; at < end && tokenBytes[bytes[at] as number] === 1; at++) hash = (hash * 31 + (bytes[at] as number)) | 0;
   if (at === end) return scan.ranOut();
   if (bytes[at] !== colon || at === nameStart) return badName(bytes[at] as number, at === nameStart);
-  marks[marked] = nameStart;
-  marks[marked + 1] = at++;
+  scan.names[headers] = headerName(bytes, nameStart, at, hash);
+  at++;
   while (at < end && (bytes[at] === space || bytes[at] === tab)) at++;
-  marks[marked + 2] = at;
+  const valueStart = at;
   while (at < end && valueBytes[bytes[at] as number] === 1) at++;
   scan.at = at;
-  const valueStart = marks[marked + 2] as number;
   while (at > valueStart && (bytes[at - 1] === space || bytes[at - 1] === tab)) at--;
-  marks[marked + 3] = at;
-  scan.marked = marked + 4;
+  values[headers * 2] = valueStart;
+  values[headers * 2 + 1] = at;
+  scan.headers = headers + 1;
   return scanLineEnd();
 }
 
@@ -205,66 +206,45 @@ function badName(byte: number, isFirst: boolean): Refusal {
 
 // What was found, read
 
-/** What the headers say to the front itself. */
-class FramingNotes {
+/** What the headers say to the front itself. Values of several lines are joined by ",". */
+class Notes implements Record<HeaderRole, string | undefined> {
   host: string | undefined;
-  hosts = 0;
-  contentLength: string | undefined;
-  transferEncoding: string | undefined;
   connection: string | undefined;
+  "content-length": string | undefined;
+  "transfer-encoding": string | undefined;
   expect: string | undefined;
-
-  note(name: string, value: string): void {
-    switch (name.length) {
-      case 4:
-        if (name !== "host") return;
-        this.host = value;
-        this.hosts++;
-        return;
-      case 6:
-        if (name === "expect") this.expect = joined(this.expect, value);
-        return;
-      case 10:
-        if (name === "connection") this.connection = joined(this.connection, value);
-        return;
-      case 14:
-        // Twice the same is refused too: as a list it is not one number.
-        if (name === "content-length") this.contentLength = joined(this.contentLength, value);
-        return;
-      case 17:
-        if (name === "transfer-encoding") this.transferEncoding = joined(this.transferEncoding, value);
-    }
-  }
-}
-
-function joined(before: string | undefined, value: string): string {
-  return before === undefined ? value : `${before},${value}`;
 }
 
 function readHead(): RequestHead | RefusedHead {
-  const { bytes, start, marks, marked, isHttp10 } = scan;
+  const { bytes, start, names, values } = scan;
   const text = bytes.toString("latin1", start, scan.at);
   const method = text.slice(0, scan.methodEnd - start);
   const raw = text.slice(scan.targetStart - start, scan.targetEnd - start);
-  const notes = new FramingNotes();
+  const notes = new Notes();
   const headers: string[] = [];
-  for (let mark = 0; mark < marked; mark += 4) {
-    const name = text.slice((marks[mark] as number) - start, (marks[mark + 1] as number) - start).toLowerCase();
-    const value = text.slice((marks[mark + 2] as number) - start, (marks[mark + 3] as number) - start);
+  for (let index = 0; index < scan.headers; index++) {
+    const { name, role } = names[index] as HeaderName;
+    const value = text.slice((values[index * 2] as number) - start, (values[index * 2 + 1] as number) - start);
     headers.push(name, value);
-    notes.note(name, value);
+    // Two lines of one of these are a list: not one host, not one length.
+    if (role !== undefined) notes[role] = notes[role] === undefined ? value : `${notes[role]},${value}`;
   }
-  const refuse = (refusal: Refusal): RefusedHead => ({ refusal, method, target: raw });
+  const head = judge(method, raw, notes, headers);
+  return "refusal" in head ? { ...head, method, target: raw } : head;
+}
 
-  if (method === "CONNECT") return refuse({ kind: "not-implemented", detail: "This is no proxy: CONNECT is not implemented" });
-  const hostRefusal = judgeHost(notes, isHttp10);
-  if (hostRefusal !== undefined) return refuse(hostRefusal);
+function judge(method: string, raw: string, notes: Notes, headers: readonly string[]): RequestHead | RefusedHead {
+  const { isHttp10, at: end } = scan;
+  if (method === "CONNECT") return { refusal: { kind: "not-implemented", detail: "This is no proxy: CONNECT is not implemented" } };
+  const hostRefusal = judgeHost(notes.host, isHttp10);
+  if (hostRefusal !== undefined) return { refusal: hostRefusal };
   const target = isPlainPath(raw) ? raw : readUnusualTarget(method, raw);
-  if (typeof target !== "string" && isRefusal(target)) return refuse(target);
-  const framing = readFraming(notes.contentLength, notes.transferEncoding, isHttp10);
-  if (typeof framing === "object") return refuse(framing);
-  if (notes.expect !== undefined && notes.expect.toLowerCase() !== "100-continue" && !isHttp10) {
-    return refuse({ kind: "expectation-failed", detail: "The request expects something else than 100-continue" });
+  if (typeof target !== "string" && isRefusal(target)) return { refusal: target };
+  const framing = readFraming(notes["content-length"], notes["transfer-encoding"], isHttp10);
+  if (typeof framing === "object") return { refusal: framing };
+  const expects = notes.expect !== undefined && !isHttp10;
+  if (expects && notes.expect?.toLowerCase() !== "100-continue") {
+    return { refusal: { kind: "expectation-failed", detail: "The request expects something else than 100-continue" } };
   }
   return {
     method,
@@ -274,8 +254,8 @@ function readHead(): RequestHead | RefusedHead {
     framing,
     isHttp10,
     isLast: isLast(notes.connection, isHttp10),
-    expectsContinue: notes.expect !== undefined && !isHttp10 && framing !== 0,
-    end: scan.at,
+    expectsContinue: expects && framing !== 0,
+    end,
   };
 }
 
@@ -288,10 +268,9 @@ function refusedHead(refusal: Refusal): RefusedHead {
   };
 }
 
-function judgeHost({ host, hosts }: FramingNotes, isHttp10: boolean): Refusal | undefined {
-  if (hosts > 1) return badRequest("The request has more than one Host");
+function judgeHost(host: string | undefined, isHttp10: boolean): Refusal | undefined {
   if (host === undefined) return isHttp10 ? undefined : badRequest("The request has no Host");
-  return isHost(host) ? undefined : badRequest("The request's Host is no host name or address");
+  return isHost(host) ? undefined : badRequest("The request's Host is not one host name or address");
 }
 
 /** A path in which nothing could be a dot segment. */
@@ -301,6 +280,7 @@ function isPlainPath(target: string): boolean {
 
 function isLast(connection: string | undefined, isHttp10: boolean): boolean {
   if (connection === undefined) return isHttp10;
+  if (connection === "keep-alive") return false;
   const options = connection
     .toLowerCase()
     .split(",")
