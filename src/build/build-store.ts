@@ -5,6 +5,7 @@
 import { mkdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Diagnostic } from "../core/diagnostic.ts";
+import { codeOf } from "../core/system-error.ts";
 import { bundleName } from "./bundle.ts";
 import type { Build, BuiltModule } from "./build.ts";
 import { ownFolder } from "./own-package.ts";
@@ -72,17 +73,24 @@ export class BuildStore {
 
   /** Takes a finished folder over, and forgets builds of long ago. */
   async keep(made: string, record: Omit<BuildRecord, "before">): Promise<BuildRecord> {
-    const folder = this.folderOf(record.hash);
-    if ((await hashOf(folder)) !== record.bundleHash) {
-      await rm(folder, { recursive: true, force: true });
-      await rename(made, folder);
-    }
+    await this.#place(made, record);
     const last = await this.last();
     const before = [...new Set(last === undefined ? [] : [last.hash, ...last.before])].filter((hash) => hash !== record.hash);
     const kept = { ...record, before: before.slice(0, keptMax) };
     await this.write(kept);
     await Promise.all(before.slice(keptMax).map((hash) => rm(this.folderOf(hash), { recursive: true, force: true })));
     return kept;
+  }
+
+  /** Another host may be at the same: a folder that is there and whole stays, since it may be in use. */
+  async #place(made: string, { hash, bundleHash }: Omit<BuildRecord, "before">): Promise<void> {
+    const folder = this.folderOf(hash);
+    if (await renamed(made, folder, occupied)) return;
+    if ((await hashOf(folder)) === bundleHash) return;
+    const broken = `${made}.broken`;
+    await renamed(folder, broken, ["ENOENT"]);
+    await renamed(made, folder, occupied);
+    await rm(broken, { recursive: true, force: true });
   }
 
   async write(record: BuildRecord): Promise<void> {
@@ -102,6 +110,20 @@ export class BuildStore {
 
 /** Whether a file is the app's own, not a package's. */
 export const isAuthors = (file: string): boolean => !file.includes("/node_modules/") && !file.startsWith(ownFolder);
+
+/** What the kernel says of a folder that is there and not empty. */
+const occupied: readonly string[] = ["ENOTEMPTY", "EEXIST"];
+
+/** False: for one of these reasons it was not. */
+async function renamed(from: string, to: string, reasons: readonly string[]): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (reasons.includes(codeOf(error) ?? "")) return false;
+    throw error;
+  }
+}
 
 async function hashOf(folder: string): Promise<string | undefined> {
   const bundle = await readFile(join(folder, bundleName)).catch(() => undefined);
