@@ -18,7 +18,7 @@ import { PendingLines } from "./pending-lines.ts";
 /** After such a silence a connection leaves its instance, which may then sleep or end; its next line brings it to one again. */
 export const quietMs = 2_000;
 /** How long a client may take to read the last line and to close. */
-export const lingerMs = 2_000;
+export const lingerMs = 1_000;
 
 const noLines = new Uint8Array(0);
 
@@ -201,15 +201,15 @@ export class LineConnection implements LinkUser {
   /** Reads no more, and closes when what was handed on is answered. */
   drain(): void {
     if (this.#phase.kind !== "open") return;
-    this.#finish(this.#cutter.isWithinLine || this.#held !== undefined ? stopping : { detail: stopping.detail });
+    if (this.#link === undefined && !this.#cutter.isWithinLine) this.#leave();
+    else this.#finish(this.#cutter.isWithinLine || this.#held !== undefined ? stopping : { detail: stopping.detail });
   }
 
   /** Closes at once, with a last line where answers are due. */
   close(): void {
-    if (this.#phase.kind === "open" || this.#phase.kind === "answering") {
+    if (this.#phase.kind === "open" || this.#phase.kind === "answering")
       this.#conclude(this.#pending.count > 0 ? stopping : { detail: stopping.detail }, "shutdown");
-    }
-    this.#socket.end();
+    this.#leave();
     this.closed();
   }
 
@@ -217,6 +217,12 @@ export class LineConnection implements LinkUser {
   refuse(words: string): void {
     this.#refused = true;
     this.#conclude({ words });
+  }
+
+  /** Closes without waiting for the client. */
+  #leave(): void {
+    this.#detail ??= stopping.detail;
+    this.#socket.end();
   }
 
   #checkTaking(silentMs: number): void {

@@ -736,6 +736,14 @@ describe("Draining", () => {
     expect(bed.listener.connections).toBe(0);
   });
 
+  test("does not wait for silent clients to close their side", async () => {
+    const bed = await listening();
+    const client = await clientOf(bed);
+    await bed.listener.drain();
+    await client.isLeft();
+    expect(bed.receipts).toMatchObject([{ lines: 0, detail: "the host or its listener stopped" }]);
+  });
+
   test("is cut short by closing, with a last line where an answer was due", async () => {
     const bed = await listening(silence);
     const client = await clientOf(bed);
