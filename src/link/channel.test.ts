@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IncomingCredit, OutgoingBody, windowBytes } from "./body.ts";
 import { Channel, channelSocket, hostFrameBytesMax, pendingBytesMax, runnerFrameBytesMax } from "./channel.ts";
-import type { Frame } from "./frames.ts";
+import { dataBytesMax, type Frame } from "./frames.ts";
 import type { WindowHead } from "./messages.ts";
 
 const cleanups: (() => void)[] = [];
@@ -107,6 +107,35 @@ describe("a channel", () => {
     };
     expect(free.open("request", { small: true }, Buffer.from("hello"), true)).toBe(true);
     expect(Buffer.from((await promise).body).toString()).toBe("hello");
+  });
+
+  test("carries a body of text in a frame, and refuses one that is longer than a frame", async () => {
+    const { host, runner } = await pair();
+    const heads: string[] = [];
+    const received = collect(host, 1);
+    const collecting = host.onFrame;
+    host.onFrame = (frame) => {
+      heads.push(frame.head);
+      collecting(frame);
+    };
+    // 65 536 bytes as 32 768 characters; one more does not fit.
+    const longest = "ü".repeat(dataBytesMax / 2);
+    expect(runner.channel.sendText("reply", 1, '{"status":200}', `${longest}x`)).toBe(false);
+    expect(runner.channel.sendText("reply", 1, '{"status":200}', longest)).toBe(true);
+    expect((await received.done).toString()).toBe(longest);
+    expect(heads).toEqual(['{"status":200}']);
+  });
+
+  test("flushes on demand what else would wait for the loop's turn", async () => {
+    const { host, runner } = await pair();
+    runner.channel.exchangesOpen = 100;
+    runner.channel.send("pong", 0);
+    expect(runner.channel.pendingBytes).toBeGreaterThan(0);
+    runner.channel.flush();
+    expect(runner.channel.pendingBytes).toBe(0);
+    const { promise, resolve } = Promise.withResolvers<Frame>();
+    host.onFrame = resolve;
+    expect((await promise).type).toBe("pong");
   });
 
   test("ends when the peer sends no frame, and says why", async () => {

@@ -1,6 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Frame, FrameReader, FrameViolation, frameHeaderBytes, frameTypes, headBytesMax, headText, writeFrame } from "./frames.ts";
+import {
+  type Frame,
+  FrameReader,
+  FrameViolation,
+  frameHeaderBytes,
+  frameTypes,
+  headBytesMax,
+  headText,
+  utf8BytesMax,
+  writeFrame,
+  writeTextFrame,
+} from "./frames.ts";
 
 const megabyte = 1024 * 1024;
 
@@ -85,6 +96,18 @@ describe("frames", () => {
         } catch (error) {
           expect(error).toBeInstanceOf(FrameViolation);
         }
+      }),
+    );
+  });
+
+  test("with a body of text are as those with its bytes", () => {
+    fc.assert(
+      fc.property(fc.object(), fc.string({ unit: "binary" }), (fields, text) => {
+        const head = headText(fields);
+        const target = Buffer.alloc(7 + frameHeaderBytes + head.length + text.length * utf8BytesMax);
+        const end = writeTextFrame(target, 7, "reply", 9, head, text);
+        const body = new Uint8Array(Buffer.from(text));
+        expect(read([target.subarray(7, end)])).toEqual([{ type: "reply", exchange: 9, end: true, head, body }]);
       }),
     );
   });

@@ -91,7 +91,7 @@ export class RunnerLink {
 
   async #prepare(): Promise<void> {
     const { warmUp } = await import("./warm-up.ts");
-    await warmUp();
+    warmUp();
   }
 
   /** The link is gone: so is everything else. */
