@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
 import { InstanceFailure } from "./instance.ts";
-import { PoolTrial, processState, type TrialCall, type TrialOptions } from "./pool-trial.ts";
+import { processState } from "../sandbox/process-figures.ts";
+import { PoolTrial, type TrialCall, type TrialOptions } from "./pool-trial.ts";
 
 let trial: PoolTrial;
 afterEach(() => trial.close());
@@ -259,6 +260,21 @@ describe("an instance that does not answer", () => {
     expect((await call.over.promise).status).toBe(200);
     expect((await trial.call("hello").over.promise).status).toBe(200);
     expect(trial.stopped).toEqual([]);
+  });
+
+  test("does not hold up the end of its pool", async () => {
+    await startTrial({ functions: { spin, hello } });
+    const call = trial.call("spin");
+    await eventually("another serves", async () => {
+      const other = trial.call("hello");
+      await Promise.race([other.over.promise, Bun.sleep(200)]);
+      return other.status === 200 && other.instance !== call.instance;
+    });
+    call.handle?.reset("deadline");
+    const began = performance.now();
+    await trial.pool.drain();
+    // Given its grace it would be 5 s.
+    expect(performance.now() - began).toBeLessThan(4_000);
   });
 
   test("and has nothing left to do is ended", async () => {

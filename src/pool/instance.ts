@@ -380,7 +380,8 @@ export class Instance {
     if (!this.#step({ event: "stopped", reason })) return;
     clearTimeout(this.#startTimer);
     this.#events.changed();
-    for (const work of this.#work.values()) work.lost(`The app's instance ended: ${reason}`);
+    const detail = reason === closedLink ? "The app's instance ended" : `The app's instance ended: ${reason}`;
+    for (const work of this.#work.values()) work.lost(detail);
     void this.#cleanUp(reason, drained).then((why) => {
       this.#started.reject(new InstanceFailure(why, code));
       this.#events.stopped(why);
@@ -393,7 +394,7 @@ export class Instance {
     const { process } = this.#runner;
     const how = reason === closedLink ? await this.#runner.death() : undefined;
     // The runner removes its reply sockets and exits when the link ends; it is given time for that, not for ever.
-    await this.#runner.end(drained ? "gently" : "at-once");
+    await this.#runner.end(drained && !this.#pulse.silent ? "gently" : "at-once");
     await endLeftovers(process.pid, this.id, this.#groups);
     this.#removeTraces();
     const words = process.lastWords();

@@ -1,5 +1,5 @@
 /** A pool of real runners with functions of the test's own, and its work as promises. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ReplyHead } from "../link/messages.ts";
@@ -169,15 +169,5 @@ export class PoolTrial {
   async close(): Promise<void> {
     await this.pool.kill("the test is over");
     rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-/** "S", "R", "T" (stopped) …, as in proc(5); undefined: there is no such process. */
-export function processState(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2)[0];
-  } catch {
-    return undefined;
   }
 }

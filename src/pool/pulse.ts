@@ -30,6 +30,11 @@ export class Pulse {
     return this.#asked || this.#wanted || this.#overdueBeats !== undefined;
   }
 
+  /** It has not answered in time. */
+  get silent(): boolean {
+    return this.#silentBeats >= beatsMax;
+  }
+
   beat(): Beat {
     if (!this.#asked) {
       this.#asked = true;

@@ -3,8 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
+import { processState } from "../sandbox/process-figures.ts";
 import { endProcessesOf } from "../sandbox/process.ts";
-import { PoolTrial, processState } from "./pool-trial.ts";
+import { PoolTrial } from "./pool-trial.ts";
 import { Spares } from "./spares.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "spares-"));
@@ -81,7 +82,8 @@ describe("spare runners", () => {
 async function startHost(): Promise<{ host: Bun.Subprocess; frozen: number; looping: number; folders: string[] }> {
   const script = `
     const { Spares } = await import(${JSON.stringify(join(import.meta.dir, "spares.ts"))});
-    const { PoolTrial, processState } = await import(${JSON.stringify(join(import.meta.dir, "pool-trial.ts"))});
+    const { PoolTrial } = await import(${JSON.stringify(join(import.meta.dir, "pool-trial.ts"))});
+    const { processState } = await import(${JSON.stringify(join(import.meta.dir, "../sandbox/process-figures.ts"))});
     const spares = new Spares({ folder: ${JSON.stringify(folder)}, count: 1 });
     const functions = { pid: ${JSON.stringify(pid)}, spin: "() => { for (;;); }" };
     const trials = [1_000, 600_000, 600_000].map((idleMs) => new PoolTrial({ functions, scale: { min: 0, max: 1, idleMs } }));

@@ -1,17 +1,9 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { eventually } from "../../tests/eventually.ts";
+import { processState } from "./process-figures.ts";
 
 const guardFile = new URL("./frozen-guard.ts", import.meta.url).pathname;
-
-function stateOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2)[0];
-  } catch {
-    return undefined;
-  }
-}
 
 /** A process that stops others, as a host does, and says when it has. */
 async function hostThatFreezes(pids: readonly number[], then = ""): Promise<Bun.Subprocess> {
@@ -31,9 +23,9 @@ test("what a host has stopped goes on when the host is killed", async () => {
   const sleepers = [1, 2].map(() => Bun.spawn({ cmd: ["sleep", "100"] }));
   try {
     const host = await hostThatFreezes(sleepers.map(({ pid }) => pid));
-    await eventually("both are stopped", () => sleepers.every(({ pid }) => stateOf(pid) === "T"));
+    await eventually("both are stopped", () => sleepers.every(({ pid }) => processState(pid) === "T"));
     host.kill("SIGKILL");
-    await eventually("both go on", () => sleepers.every(({ pid }) => stateOf(pid) === "S"));
+    await eventually("both go on", () => sleepers.every(({ pid }) => processState(pid) === "S"));
   } finally {
     for (const sleeper of sleepers) sleeper.kill("SIGKILL");
   }
@@ -48,7 +40,7 @@ test("the shell that waits for that ends when nothing is stopped any more", asyn
   try {
     const children = (): string => readFileSync(`/proc/${host.pid}/task/${host.pid}/children`, "utf8").trim();
     await eventually("it has no children", () => children() === "");
-    expect(stateOf(sleeper.pid)).toBe("S");
+    expect(processState(sleeper.pid)).toBe("S");
   } finally {
     host.kill("SIGKILL");
     sleeper.kill("SIGKILL");

@@ -37,6 +37,11 @@ export function processFigures(pid: number): ProcessFigures | undefined {
   return { residentBytes: kilobytes(status, "VmRSS"), peakBytes: kilobytes(status, "VmHWM"), cpuMs: line.cpuMs };
 }
 
+/** "R" running, "S" waiting, "T" stopped, "Z" ended and not yet known to be …; undefined when it is gone (proc(5)). */
+export function processState(pid: number): string | undefined {
+  return readLine(pid)?.state;
+}
+
 /** When a process started, in ticks since boot; undefined when it is gone. */
 export function processStart(pid: number): number | undefined {
   return readLine(pid)?.startTicks;
