@@ -15,12 +15,3 @@ export function headerReader(headers: HeaderList): HeaderReader {
   return { get: (name) => headerOf(headers, name) };
 }
 
-/** With one header replaced or added; `name` in lower case. */
-export function withHeader(headers: HeaderList, name: string, value: string): HeaderList {
-  const changed: string[] = [];
-  for (let at = 0; at < headers.length; at += 2) {
-    if (headers[at] !== name) changed.push(headers[at] ?? "", headers[at + 1] ?? "");
-  }
-  changed.push(name, value);
-  return changed;
-}
