@@ -68,7 +68,7 @@ export interface FunctionSpec {
   readonly mediaTypes?: Readonly<Record<string, string>>;
 }
 
-/** `functions` tells which exports of the spec's are no functions: "default of src/f.ts is not a function". A failure's message goes on "its instance …": "cannot make the reply socket /x: a live host has it". */
+/** A failure's message goes on "its instance …": "cannot make the reply socket /x: a live host has it", or, with a stack, "cannot load its functions: …". */
 export type LoadedHead =
   | { readonly ok: true }
   | {

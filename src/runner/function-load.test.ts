@@ -30,6 +30,18 @@ test("functions have their own environment and working directory, and nothing of
   expect((await trial.answer(0)).json).toEqual({ atLoad: environment, now: environment, cwd: trial.folder });
 });
 
+test("a spare answers pings before it is loaded, and after", async () => {
+  await using trial = await FunctionTrial.spare();
+  await trial.ping();
+  expect(
+    await trial.load({ files: { "functions.ts": "export const f = ({ body }) => body; export const g = () => new Response('r');" } }),
+  ).toEqual({ ok: true });
+  await trial.ping();
+  expect((await trial.answer(0, {}, "[1]")).json).toEqual([1]);
+  expect((await trial.answer(1)).text).toBe("r");
+  expect(trial.logs).toEqual([]);
+});
+
 test("what modules print while they are loaded is in the log, of no call", async () => {
   await using trial = await FunctionTrial.open("console.log('loading'); export const f = () => 1;");
   expect(trial.logs).toEqual([{ stream: "log", level: "info", text: "loading" }]);

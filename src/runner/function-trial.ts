@@ -109,6 +109,7 @@ export class FunctionTrial implements AsyncDisposable {
   #child: Bun.Subprocess | undefined;
   #listener: { stop(closeActive?: boolean): void } | undefined;
   #last = 0;
+  #pongs = 0;
 
   private constructor() {
     this.folder = mkdtempSync(join(tmpdir(), "urocket-functions-"));
@@ -247,6 +248,13 @@ export class FunctionTrial implements AsyncDisposable {
     this.channel.send("reset", heard.number, { reason } satisfies ResetHead);
   }
 
+  /** Asks whether it is there, and waits for the answer. */
+  async ping(): Promise<void> {
+    const pongs = this.#pongs;
+    this.channel.send("ping", 0);
+    await this.until(() => this.#pongs > pongs);
+  }
+
   /** Waits until something of what the runner says makes it true. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -288,6 +296,7 @@ export class FunctionTrial implements AsyncDisposable {
         this.abandoned.push((JSON.parse(frame.head) as AbandonedHead).calls);
         break;
       case "pong":
+        this.#pongs++;
         break;
       default:
         this.#open.get(frame.exchange)?.frame(frame);
