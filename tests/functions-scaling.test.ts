@@ -1,6 +1,6 @@
 /** Instances of functions as work comes and goes: how many there are, who gets what, and what a lost one costs. */
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
 import { type Serving, serve } from "./serving.ts";
@@ -20,14 +20,15 @@ paths:
   /open: { get: { function: f.ts#open } }
 `,
       "f.ts": `
-import { existsSync } from "node:fs";
-export const wait = async (_, ctx) => { while (!existsSync("go")) await Bun.sleep(5); return ctx.instance; };
+import { appendFileSync, existsSync } from "node:fs";
+export const wait = async (_, ctx) => { appendFileSync("waiting", "."); while (!existsSync("go")) await Bun.sleep(5); return ctx.instance; };
 export const open = () => "open";
 `,
     });
     await using host = await serve(app.folder, { flags });
     const calls = Array.from({ length: 8 }, async () => await fetch(`${host.url}/wait`));
-    await eventually("eight runners are there", () => host.runners().length === 8);
+    await eventually("all are made", () => existsSync(app.path("waiting")) && app.read("waiting") === "........");
+    expect(host.runners()).toHaveLength(8);
     app.write("go", "");
     const instances = await Promise.all(calls.map(async (call) => await (await call).text()));
     expect(new Set(instances).size).toBe(8);
@@ -85,7 +86,7 @@ export const open = () => "open";
 describe("ten thousand calls among crashes, reloads and changes of scale", () => {
   test("are each made at most once, answered once, and fail only on an instance that was killed under them", async () => {
     using app = appOf({
-      "urocket-service.yaml": "scale: { max: 4, concurrency: 8, queue: 10000 }\npaths: { /note/{id}: { get: { function: f.ts#note } } }\n",
+      "urocket-service.yaml": "scale: { max: 4, concurrency: 8, queue: 10000 }\npaths:\n  /note/{id}: { get: { function: f.ts#note } }\n",
       "f.ts": `
 import { appendFileSync } from "node:fs";
 export const note = async ({ params }) => {
