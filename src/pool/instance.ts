@@ -28,6 +28,8 @@ export interface InstanceOptions {
   /** Where the app's instances have their folders. */
   readonly folder: string;
   readonly limits: InstanceLimits;
+  /** What a runner that is started runs, asked each time. Default: its sources. */
+  readonly runner?: { readonly file: string };
   /** What the runner is told to serve. */
   readonly load: Omit<LoadHead, "instance" | "replySocket" | "siblings" | "memorySlots">;
 }
@@ -125,7 +127,7 @@ export class Instance {
       siblings: options.folder,
       ...(groups.memorySlots === undefined ? {} : { memorySlots: groups.memorySlots }),
     };
-    this.#runner = this.#takeRunner(id, spare);
+    this.#runner = this.#takeRunner(id, spare, options.runner?.file);
     this.#host = {
       channel: this.#runner.channel,
       id,
@@ -251,7 +253,7 @@ export class Instance {
     return this.over;
   }
 
-  #takeRunner(id: string, spare: RunnerConnection | undefined): RunnerConnection {
+  #takeRunner(id: string, spare: RunnerConnection | undefined, file: string | undefined): RunnerConnection {
     let runner = spare;
     const events = {
       greeted: () => {
@@ -262,7 +264,8 @@ export class Instance {
     };
     try {
       mkdirSync(this.#folder, { mode: 0o700 });
-      if (runner === undefined) runner = new RunnerConnection(id, this.#folder, events);
+      if (runner === undefined)
+        runner = new RunnerConnection({ id, folder: this.#folder, file, functions: this.#load.functions !== undefined }, events);
       else runner.events = events;
       return runner;
     } catch (error) {

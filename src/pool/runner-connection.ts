@@ -22,6 +22,17 @@ export interface RunnerEvents {
   closed(reason: string): void;
 }
 
+export interface RunnerStart {
+  /** Of the instance that it is or will be: the runner's environment holds it. */
+  readonly id: string;
+  /** Where its socket is made: 0700, and short, because paths of sockets are. */
+  readonly folder: string;
+  /** What the runner runs. Default: its sources. */
+  readonly file: string | undefined;
+  /** It will run functions, or may. */
+  readonly functions: boolean;
+}
+
 /** Why a runner is over whose link has ended: it died, or it closed it. */
 export const closedLink = "closed its link";
 /** Between the end of a runner's link and that of its process, in ms, when it died. */
@@ -46,11 +57,9 @@ export class RunnerConnection {
 
   /**
    * Starts it.
-   * @param id of the instance that it is or will be: the runner's environment holds it.
-   * @param folder where its socket is made: 0700, and short, because paths of sockets are.
    * @throws Error, with nothing left behind, when the socket or the process cannot be made.
    */
-  constructor(id: string, folder: string, events: RunnerEvents) {
+  constructor({ id, folder, file, functions }: RunnerStart, events: RunnerEvents) {
     this.id = id;
     this.events = events;
     this.#socket = join(folder, "link.sock");
@@ -60,7 +69,7 @@ export class RunnerConnection {
     });
     this.#listener = this.#listen();
     try {
-      this.process = startRunner({ instance: this.id, link: this.#socket, token: this.#token });
+      this.process = startRunner({ instance: id, link: this.#socket, token: this.#token, file, functions });
     } catch (error) {
       this.#stopListening();
       throw error;

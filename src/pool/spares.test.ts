@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
+import { RunnerBundle } from "../build/runner-bundle.ts";
 import { processState } from "../sandbox/process-figures.ts";
 import { endProcessesOf } from "../sandbox/process.ts";
 import { PoolTrial } from "./pool-trial.ts";
@@ -67,6 +68,26 @@ describe("spare runners", () => {
     expect(spares.take()).toBeUndefined();
     await eventually("another is ready", () => spares.ready === 1);
     expect(processState(spare)).toBeUndefined();
+  });
+
+  test("are made anew when what they run has changed", async () => {
+    const bundle = new RunnerBundle();
+    spares = new Spares({ folder, count: 1, refillAfterMs: 1, runner: bundle });
+    await eventually("one is ready", () => spares.ready === 1);
+    const [before = 0] = runners();
+    const made = mkdtempSync(join(tmpdir(), "bundle-"));
+    try {
+      expect(await bundle.make(made)).toBe(true);
+      spares.renew();
+      await eventually("another is ready", () => spares.ready === 1);
+      trial = new PoolTrial({ functions: { pid }, spares, runner: bundle });
+      await trial.pool.start();
+      const told = JSON.parse((await trial.call("pid").over.promise).body) as { pid: number };
+      expect(told.pid).not.toBe(before);
+      expect(readFileSync(`/proc/${told.pid}/cmdline`, "utf8")).toContain(bundle.file);
+    } finally {
+      rmSync(made, { recursive: true, force: true });
+    }
   });
 
   test("that cannot be made are tried again later, and nothing else fails by it", async () => {

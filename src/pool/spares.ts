@@ -6,13 +6,15 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { joinInstanceGroups, makeUnlimitedGroups, removeInstanceGroups } from "../sandbox/instance-groups.ts";
-import { RunnerConnection } from "./runner-connection.ts";
+import { RunnerConnection, type RunnerEvents } from "./runner-connection.ts";
 
 export interface SparesOptions {
   /** Where their links are made while they start. */
   readonly folder: string;
   /** How many are kept; 0: none. */
   readonly count: number;
+  /** What a runner that is started runs, asked each time. Default: its sources. */
+  readonly runner?: { readonly file: string };
   /** Whether instances will have limits: spares are then put into control groups of their own ahead, which can take 10 ms. */
   readonly limited?: boolean;
   /** From when one was taken until another is started, in ms. Default 300: a cold start is over by then. */
@@ -26,6 +28,7 @@ const backOffMs = { first: 1_000, max: 60_000 } as const;
 export class Spares {
   readonly #folder: string;
   readonly #count: number;
+  readonly #runner: SparesOptions["runner"];
   readonly #limited: boolean;
   readonly #refillAfterMs: number;
   readonly #ready: RunnerConnection[] = [];
@@ -35,9 +38,10 @@ export class Spares {
   #closed = false;
 
   /** Starts the first at once. */
-  constructor({ folder, count, limited = false, refillAfterMs = refillAfterMsDefault }: SparesOptions) {
+  constructor({ folder, count, runner, limited = false, refillAfterMs = refillAfterMsDefault }: SparesOptions) {
     this.#folder = folder;
     this.#count = count;
+    this.#runner = runner;
     this.#limited = limited;
     this.#refillAfterMs = refillAfterMs;
     this.#refillAfter(0);
@@ -53,6 +57,12 @@ export class Spares {
     const runner = this.#ready.shift();
     if (runner !== undefined) this.#refillAfter(this.#refillAfterMs);
     return runner;
+  }
+
+  /** Ends those that wait, and starts others: what runners run has changed. */
+  renew(): void {
+    for (const runner of this.#ready.splice(0)) void this.#end(runner);
+    this.#refillAfter(0);
   }
 
   /** Ends those that wait. Resolves when they are gone. */
@@ -77,7 +87,7 @@ export class Spares {
     const folder = join(this.#folder, `spare-${id.slice(-12)}`);
     try {
       mkdirSync(folder, { mode: 0o700 });
-      const runner: RunnerConnection = new RunnerConnection(id, folder, {
+      const events: RunnerEvents = {
         greeted: () => {
           rmSync(folder, { recursive: true, force: true });
           void this.#keep(runner);
@@ -87,7 +97,8 @@ export class Spares {
           throw new Error(`a spare runner sent ${type}`);
         },
         closed: () => this.#died(runner, folder),
-      });
+      };
+      const runner = new RunnerConnection({ id, folder, file: this.#runner?.file, functions: true }, events);
       this.#starting = runner;
     } catch {
       rmSync(folder, { recursive: true, force: true });

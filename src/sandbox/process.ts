@@ -10,8 +10,10 @@ import { processesWith, programTree } from "./process-figures.ts";
 export interface RunnerOptions {
   /** The instance's UUID. */
   readonly instance: string;
-  /** What is started, for trials. Default: urocket's own runner. */
-  readonly command?: readonly [string, ...string[]];
+  /** What the runner runs: its sources, or a bundle of them. Default: its sources. */
+  readonly file?: string | undefined;
+  /** It will run functions, or may. */
+  readonly functions: boolean;
   /** Unix socket on which the host waits for the runner. */
   readonly link: string;
   /** What the runner proves itself with. */
@@ -31,23 +33,23 @@ export interface RunnerProcess {
   lastWords(): string;
 }
 
-const runnerFile = fileURLToPath(new URL("../runner/main.ts", import.meta.url));
-const ownRunner: readonly [string, ...string[]] = [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", runnerFile];
+const runnerSource = fileURLToPath(new URL("../runner/main.ts", import.meta.url));
 const releaseAfterMs = 100;
 const guard = new FrozenGuard();
 const lastWordsCharactersMax = 4096;
 /** Rounds of ending what an instance left: each finds what was started since the one before. */
 const sweepRoundsMax = 20;
 
-export function startRunner({ instance, link, token, command = ownRunner }: RunnerOptions): RunnerProcess {
+export function startRunner({ instance, link, token, functions, file = runnerSource }: RunnerOptions): RunnerProcess {
   const child = Bun.spawn({
     // A runner must not read the app's own .env or bunfig, nor fetch packages. Not with --no-orphans: when the host is
     // killed that kills the runner and its programs at once, and what the programs started lives on, with nobody to end it.
-    cmd: [...command],
+    cmd: [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", file],
     cwd: "/",
     env: {
-      // A runner's own code is small: the last tier of compiling costs 0.4 s of CPU at its start and gains it nothing measurable.
-      BUN_JSC_useFTLJIT: "0",
+      // The last tier of compiling makes functions that compute twice as fast. A runner's own code is small: with programs alone
+      // it costs 0.4 s of CPU at the start and gains nothing measurable.
+      ...(functions ? {} : { BUN_JSC_useFTLJIT: "0" }),
       UROCKET_INSTANCE: instance,
       UROCKET_LINK: link,
       UROCKET_TOKEN: token,
