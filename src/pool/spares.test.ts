@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,8 @@ afterEach(async () => {
   trial = undefined;
   await spares.close();
 });
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** This process's children that wait for what they are to serve. */
 function runners(): number[] {
