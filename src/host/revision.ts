@@ -26,6 +26,8 @@ export interface RevisionOptions {
   /** Absent: the app has none. */
   readonly secrets: DeliveredSecrets | undefined;
   readonly spares: Spares;
+  /** What runners run. */
+  readonly runner: { readonly file: string };
   /** The revision that this one replaces: its places are handed on, its reply socket taken over. */
   readonly replaces: Revision | undefined;
   readonly events: PoolEvents;
@@ -39,7 +41,7 @@ export class Revision {
   readonly routes: readonly RouteEntry<ServedOperation>[];
   readonly #places: Places;
 
-  constructor({ loaded, folder, secrets, spares, replaces, events }: RevisionOptions) {
+  constructor({ loaded, folder, secrets, spares, runner, replaces, events }: RevisionOptions) {
     const { app } = loaded;
     const functions = functionsOf(loaded, secrets);
     this.loaded = loaded;
@@ -53,6 +55,7 @@ export class Revision {
         recycle: app.recycle,
         processors: cpus().length,
         spares,
+        runner,
         ...(app.socket === undefined ? {} : { sharedReplySocket: app.socket }),
         takesOverReplySocket: replaces !== undefined && replaces.loaded.app.socket === app.socket,
         load: {

@@ -5,7 +5,9 @@
 import { lookup } from "node:dns/promises";
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Limits } from "../config/app.ts";
 import { runtimeFolders } from "../config/surroundings.ts";
+import { RunnerBundle } from "../build/runner-bundle.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { Front } from "../gateway/front.ts";
 import { Gateway } from "../gateway/gateway.ts";
@@ -99,6 +101,10 @@ function filesOf({ app, contract, build }: ReadyApp): readonly string[] {
   return [app.file, ...(contract?.files ?? []), ...(build?.inputs ?? [])];
 }
 
+function isLimited({ memoryBytesMax, cpuMax, pidsMax }: Limits): boolean {
+  return memoryBytesMax !== undefined || cpuMax !== undefined || pidsMax !== undefined;
+}
+
 /** An app with the revision that serves it now. */
 interface Serving {
   readonly folder: string;
@@ -116,9 +122,13 @@ class Host implements RunningHost {
   readonly #samples = new Map<string, readonly ProgramSample[]>();
   readonly #watch: FileWatch;
   readonly #listeners: Listeners;
+  readonly #runner = new RunnerBundle();
+  /** Ends what goes on beside serving. */
+  readonly #beside = new AbortController();
   /** The contracts of what is served now, for people. */
   #docs: Pages | undefined;
   #spares: Spares | undefined;
+  #sparesStarted = false;
   /** In "dev" only. */
   #typeChecks: TypeChecks | undefined;
   #runFolder: string | undefined;
@@ -137,7 +147,9 @@ class Host implements RunningHost {
     this.#gateway = new Gateway({ log, timing, ...(docs ? { pages: (path) => this.#docs?.(path) } : {}) });
     this.#listeners = new Listeners(log);
     this.#watch = new FileWatch((seenAt) => {
-      this.reload(seenAt).catch((error: unknown) => log.host({ level: "error", event: "reload-failed", message: `Cannot reload: ${messageOf(error)}` }));
+      this.reload(seenAt).catch((error: unknown) =>
+        log.host({ level: "error", event: "reload-failed", message: `Cannot reload: ${messageOf(error)}` }),
+      );
     });
   }
 
@@ -156,8 +168,9 @@ class Host implements RunningHost {
   }
 
   async start(apps: readonly ReadyApp[]): Promise<void> {
-    const { address, port, log, watch, spares } = this.#settings;
-    this.#spares = new Spares({ folder: this.#runFolder ?? "", count: apps.some(({ build }) => build !== undefined) ? spares : 0 });
+    const { address, port, log, watch } = this.#settings;
+    const limited = apps.some(({ app: { limits } }) => isLimited(limits));
+    this.#spares = new Spares({ folder: this.#runFolder ?? "", count: 0, runner: this.#runner, limited });
     const revisions = apps.map((loaded) => this.#makeRevision(loaded));
     const router = new Router(revisions.flatMap((revision) => revision.routes));
     for (const revision of revisions) {
@@ -174,13 +187,18 @@ class Host implements RunningHost {
           port,
           onRefused: (refused) => log.exchange(refused),
           onDefect: (error) =>
-            log.host({ level: "error", event: "gateway-failure", message: `The gateway failed on a request: ${error.stack ?? error.message}` }),
+            log.host({
+              level: "error",
+              event: "gateway-failure",
+              message: `The gateway failed on a request: ${error.stack ?? error.message}`,
+            }),
         },
         this.#gateway.handle,
       );
     } catch (error) {
       throw httpListenFailure(error, { address, port });
     }
+    this.#startSpares();
     describeHost(this.#runFolder ?? "", { url: this.url, apps: this.apps });
     if (watch) this.#watchFiles();
     this.#tellMemoryAccounting();
@@ -254,6 +272,7 @@ class Host implements RunningHost {
   async #stop(): Promise<void> {
     this.#watch.close();
     this.#typeChecks?.close();
+    this.#beside.abort();
     void this.#front?.drain();
     this.#gateway.abort();
     this.#listeners.close();
@@ -267,6 +286,13 @@ class Host implements RunningHost {
     if (this.#runFolder !== undefined) rmSync(this.#runFolder, { recursive: true, force: true });
   }
 
+  /** Runners for functions that will be started, once what they run is one file. */
+  #startSpares(): void {
+    if (this.#sparesStarted || !this.#serving.some(({ revision }) => revision.loaded.build !== undefined)) return;
+    this.#sparesStarted = true;
+    void this.#runner.make(this.buildsFolder, this.#beside.signal).then(() => this.#spares?.resize(this.#settings.spares));
+  }
+
   #tellMemoryAccounting(): void {
     const accounting = detectMemoryAccounting();
     if (accounting.kind === "cgroup") return;
@@ -278,7 +304,8 @@ class Host implements RunningHost {
     const folder = replaces?.folder ?? this.#makeAppFolder();
     const { log } = this.#settings;
     const events: PoolEvents = {
-      output: (instance, line) => log.output({ app: loaded.app.name, instance, ...line }),
+      output: (instance, { id, ...line }) =>
+        log.output({ app: loaded.app.name, instance, ...(id === undefined ? {} : { requestId: id, exchangeId: id }), ...line }),
       sample: (instance, sample) => this.#samples.set(instance, sample.programs),
       stopped: (instance, reason, expected) => {
         this.#samples.delete(instance);
@@ -288,7 +315,8 @@ class Host implements RunningHost {
       },
     };
     const spares = this.#spares ?? new Spares({ folder, count: 0 });
-    return new Revision({ loaded, folder, secrets: this.#deliverSecrets(loaded, folder), spares, replaces, events });
+    const secrets = this.#deliverSecrets(loaded, folder);
+    return new Revision({ loaded, folder, secrets, spares, runner: this.#runner, replaces, events });
   }
 
   #deliverSecrets({ app }: ReadyApp, folder: string): DeliveredSecrets | undefined {
@@ -349,6 +377,7 @@ class Host implements RunningHost {
       old.retire().finally(() => this.#retiring.delete(old)),
     );
     this.#typeChecks?.check(loaded);
+    this.#startSpares();
     return { outcome: "reloaded", problems: loaded.warnings };
   }
 

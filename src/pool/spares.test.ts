@@ -72,7 +72,7 @@ describe("spare runners", () => {
     expect(processState(spare)).toBeUndefined();
   });
 
-  test("are made anew when what they run has changed", async () => {
+  test("are as many as is said last, and run what is there then", async () => {
     const bundle = new RunnerBundle();
     spares = new Spares({ folder, count: 1, refillAfterMs: 1, runner: bundle });
     await eventually("one is ready", () => spares.ready === 1);
@@ -80,7 +80,9 @@ describe("spare runners", () => {
     const made = mkdtempSync(join(tmpdir(), "bundle-"));
     try {
       expect(await bundle.make(made)).toBe(true);
-      spares.renew();
+      spares.resize(0);
+      expect([spares.ready, spares.take()]).toEqual([0, undefined]);
+      spares.resize(1);
       await eventually("another is ready", () => spares.ready === 1);
       trial = new PoolTrial({ functions: { pid }, spares, runner: bundle });
       await trial.pool.start();

@@ -27,7 +27,7 @@ const backOffMs = { first: 1_000, max: 60_000 } as const;
 
 export class Spares {
   readonly #folder: string;
-  readonly #count: number;
+  #count: number;
   readonly #runner: SparesOptions["runner"];
   readonly #limited: boolean;
   readonly #refillAfterMs: number;
@@ -59,9 +59,10 @@ export class Spares {
     return runner;
   }
 
-  /** Ends those that wait, and starts others: what runners run has changed. */
-  renew(): void {
-    for (const runner of this.#ready.splice(0)) void this.#end(runner);
+  /** Keeps so many from now on: those over it are ended. */
+  resize(count: number): void {
+    this.#count = count;
+    for (const runner of this.#ready.splice(count)) void this.#end(runner);
     this.#refillAfter(0);
   }
 
@@ -115,6 +116,7 @@ export class Spares {
     if (this.#closed || this.#starting !== runner) return;
     this.#deathsInARow = 0;
     this.#starting = undefined;
+    if (this.#ready.length >= this.#count) return void this.#end(runner);
     this.#ready.push(runner);
     this.#refillAfter(this.#refillAfterMs);
   }
