@@ -74,12 +74,14 @@ export const open = () => "open";
     });
     await using host = await serve(app.folder, { flags });
     const instances = new Set<string>();
-    for (let request = 0; request < 400; request++) {
-      const response = await fetch(host.url);
-      expect(response.status).toBe(200);
-      instances.add(instanceOf(response));
-    }
-    expect(instances.size).toBeGreaterThan(1);
+    await eventually("another instance answers", async () => {
+      for (let request = 0; request < 100; request++) {
+        const response = await fetch(host.url);
+        expect(response.status).toBe(200);
+        instances.add(instanceOf(response));
+      }
+      return instances.size > 1;
+    });
   });
 });
 
