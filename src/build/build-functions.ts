@@ -87,7 +87,7 @@ function packagesOf(folder: string): string | undefined {
 }
 
 type Made =
-  | Omit<BuildRecord, "before">
+  | BuildRecord
   /** `wanted`: files whose appearance may mend it. */
   | { readonly problems: readonly Diagnostic[]; readonly wanted: readonly string[] };
 

@@ -2,17 +2,15 @@
  * Builds that were made: each in a folder named by what went into it, and for each app a page that says of which sources the last
  * one was made, so that the same sources are not built twice.
  */
-import { mkdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { readdirSync, rmSync } from "node:fs";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { codeOf } from "../core/system-error.ts";
 import { bundleName } from "./bundle.ts";
 import type { Build, BuiltModule } from "./build.ts";
 import { ownFolder } from "./own-package.ts";
-import { contentHash, isStill, type Stamp } from "./stamps.ts";
-
-/** Builds of one app that are kept beside the newest, for what still runs of them. */
-const keptMax = 4;
+import { contentHash, isContentHash, isStill, type Stamp } from "./stamps.ts";
 
 /** What is written of a build. */
 export interface BuildRecord {
@@ -25,8 +23,6 @@ export interface BuildRecord {
   readonly warnings: readonly Diagnostic[];
   /** Absent: types were not checked. They were found right, else there would be no record. */
   readonly types?: TypesRecord;
-  /** Hashes of builds before, the newest first. */
-  readonly before: readonly string[];
 }
 
 export interface TypesRecord {
@@ -54,8 +50,6 @@ export class BuildStore {
       ...record.stamps.map(isStill),
     ]);
     if (bundle === undefined || contentHash(bundle) !== record.bundleHash || still.includes(false)) return undefined;
-    const now = new Date();
-    await utimes(folder, now, now).catch(() => undefined);
     return record;
   }
 
@@ -71,19 +65,15 @@ export class BuildStore {
     return join(this.#into, hash);
   }
 
-  /** Takes a finished folder over, and forgets builds of long ago. */
-  async keep(made: string, record: Omit<BuildRecord, "before">): Promise<BuildRecord> {
+  /** Takes a finished folder over. */
+  async keep(made: string, record: BuildRecord): Promise<BuildRecord> {
     await this.#place(made, record);
-    const last = await this.last();
-    const before = [...new Set(last === undefined ? [] : [last.hash, ...last.before])].filter((hash) => hash !== record.hash);
-    const kept = { ...record, before: before.slice(0, keptMax) };
-    await this.write(kept);
-    await Promise.all(before.slice(keptMax).map((hash) => rm(this.folderOf(hash), { recursive: true, force: true })));
-    return kept;
+    await this.write(record);
+    return record;
   }
 
   /** Another host may be at the same: a folder that is there and whole stays, since it may be in use. */
-  async #place(made: string, { hash, bundleHash }: Omit<BuildRecord, "before">): Promise<void> {
+  async #place(made: string, { hash, bundleHash }: BuildRecord): Promise<void> {
     const folder = this.folderOf(hash);
     if (await renamed(made, folder, occupied)) return;
     if ((await hashOf(folder)) === bundleHash) return;
@@ -105,6 +95,17 @@ export class BuildStore {
     const bundle = join(folder, bundleName);
     const inputs = [...stamps, ...(types?.stamps ?? [])].map(({ file }) => file).filter(isAuthors);
     return { folder, hash, bundle, plainBundle: bundle, sourceMap: `${bundle}.map`, bytecode, modules, inputs: [...new Set(inputs)] };
+  }
+}
+
+/**
+ * Removes the builds that nobody uses: what runs of one imports it when its next instance starts. Not while one is made, which
+ * may turn out to be one of these again. @param used folders of those that stay.
+ */
+export function removeUnusedBuilds(into: string, used: ReadonlySet<string>): void {
+  for (const name of readdirSync(into)) {
+    const folder = join(into, name);
+    if (isContentHash(name) && !used.has(folder)) rmSync(folder, { recursive: true, force: true });
   }
 }
 

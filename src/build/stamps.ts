@@ -30,5 +30,10 @@ export async function isStill({ file, bytes, modifiedMs, hash }: Stamp): Promise
 
 /** 128 bits would do; it is cut from SHA-256, so that nobody can make two sources alike. */
 export function contentHash(content: string | Uint8Array): string {
-  return new Bun.CryptoHasher("sha256").update(content).digest("hex").slice(0, 40);
+  return new Bun.CryptoHasher("sha256").update(content).digest("hex").slice(0, hashLength);
 }
+
+const hashLength = 40;
+
+/** Whether a name can be a content's hash. */
+export const isContentHash = (name: string): boolean => name.length === hashLength && /^[0-9a-f]+$/.test(name);

@@ -10,7 +10,8 @@ import type { Revision } from "./revision.ts";
 import { ListenFailure } from "./start-failure.ts";
 
 interface Held {
-  readonly app: string;
+  /** The app's folder: its name may change. */
+  readonly folder: string;
   readonly name: string;
   readonly listener: LineListener;
   /** Who answers it; absent: nobody yet. */
@@ -22,20 +23,21 @@ export class Listeners {
   readonly #ticker = new Ticker();
   readonly #held = new Map<string, Held>();
   readonly #leaving = new Set<LineListener>();
+  #closed = false;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  /** An app's, with the addresses that they really have. */
-  of(app: string): readonly { readonly name: string; readonly url: string }[] {
-    return [...this.#held.values()].filter((held) => held.app === app).map(({ name, listener }) => ({ name, url: listener.url }));
+  /** An app's, with the addresses that they really have. @param folder the app's. */
+  of(folder: string): readonly { readonly name: string; readonly url: string }[] {
+    return [...this.#held.values()].filter((held) => held.folder === folder).map(({ name, listener }) => ({ name, url: listener.url }));
   }
 
   /**
    * Has each listener of these revisions answered by its revision, opens what is new and lets go of what no revision has any more.
    * Connections move to the new revision with their next line; the old one's traffic counts those that still wait for it.
-   * @throws ListenFailure when one cannot be opened; then nothing has changed.
+   * @throws ListenFailure when one cannot be opened, Error when they were closed meanwhile; then nothing has changed.
    */
   async apply(revisions: readonly Revision[]): Promise<void> {
     const wanted = new Map(
@@ -43,7 +45,9 @@ export class Listeners {
         revision.loaded.app.listeners.map((listener, position) => [keyOf(revision, listener), { revision, listener, position }] as const),
       ),
     );
-    await this.#open([...wanted].filter(([key]) => !this.#held.has(key)).map(([key, { revision, listener }]) => ({ key, revision, listener })));
+    await this.#open(
+      [...wanted].filter(([key]) => !this.#held.has(key)).map(([key, { revision, listener }]) => ({ key, revision, listener })),
+    );
     for (const [key, held] of this.#held) {
       const answered = wanted.get(key);
       if (answered === undefined) this.#letGo(key, held);
@@ -58,6 +62,7 @@ export class Listeners {
 
   /** Closes every connection at once. */
   close(): void {
+    this.#closed = true;
     for (const listener of this.#all()) listener.close();
     this.#held.clear();
     this.#leaving.clear();
@@ -70,13 +75,15 @@ export class Listeners {
 
   async #open(missing: readonly { readonly key: string; readonly revision: Revision; readonly listener: Listener }[]): Promise<void> {
     const opened = new Map<string, Held>();
+    const failed = (error: Error): Error => {
+      for (const { listener } of opened.values()) listener.close();
+      return error;
+    };
     for (const { key, revision, listener } of missing) {
       const made = await openLineListener(listener.at, { ticker: this.#ticker });
-      if (!made.ok) {
-        for (const { listener: other } of opened.values()) other.close();
-        throw new ListenFailure({ kind: "address-in-use", ...made.failure });
-      }
-      opened.set(key, { app: revision.loaded.app.name, name: listener.name, listener: made.listener });
+      if (!made.ok) throw failed(new ListenFailure({ kind: "address-in-use", ...made.failure }));
+      opened.set(key, { folder: revision.loaded.app.folder, name: listener.name, listener: made.listener });
+      if (this.#closed) throw failed(new Error("The host is stopping"));
     }
     for (const [key, held] of opened) this.#held.set(key, held);
   }
@@ -104,5 +111,5 @@ function countAsTraffic(revision: Revision | undefined, work: Promise<void>): vo
 }
 
 function keyOf(revision: Revision, { name }: Listener): string {
-  return `${revision.loaded.app.name} ${name}`;
+  return `${revision.loaded.app.folder} ${name}`;
 }

@@ -12,7 +12,7 @@ import { Pool, type PoolEvents } from "../pool/pool.ts";
 import type { Spares } from "../pool/spares.ts";
 import { everyPath } from "./join-functions.ts";
 import type { JoinedOperation, LoadedApp } from "./load-app.ts";
-import type { DeliveredSecrets } from "./secrets.ts";
+import { type DeliveredSecrets, secretsPrint } from "./secrets.ts";
 
 export type ReadyApp = Extract<LoadedApp, { ok: true }>;
 
@@ -40,12 +40,14 @@ export class Revision {
   readonly served: ServedApp;
   readonly routes: readonly RouteEntry<ServedOperation>[];
   readonly #places: Places;
+  readonly #secrets: DeliveredSecrets | undefined;
 
   constructor({ loaded, folder, secrets, spares, runner, replaces, events }: RevisionOptions) {
     const { app } = loaded;
     const functions = functionsOf(loaded, secrets);
     this.loaded = loaded;
     this.folder = folder;
+    this.#secrets = secrets;
     this.pool = new Pool(
       {
         folder,
@@ -85,6 +87,13 @@ export class Revision {
   async retire(): Promise<void> {
     await this.served.traffic.idle();
     await this.pool.drain();
+    this.#secrets?.remove();
+  }
+
+  /** Ends it at once. Resolves when nothing of it is left. */
+  async kill(reason: string): Promise<void> {
+    await this.pool.kill(reason);
+    this.#secrets?.remove();
   }
 }
 
@@ -95,10 +104,10 @@ function placesOf({ app: { scale } }: ReadyApp): Places {
   };
 }
 
-/** What an app is made of, as text: two that are equal are served alike. */
-export async function fingerprint(loaded: ReadyApp): Promise<string> {
+/** What an app is made of, as text: two that are equal are served alike. @param secretsFolder where its secrets are kept. */
+export async function fingerprint(loaded: ReadyApp, secretsFolder: string | undefined): Promise<string> {
   const documents = await Promise.all((loaded.contract?.files ?? []).map((file) => readFile(file, "utf8")));
-  return Bun.hash(JSON.stringify([loaded.app, documents, loaded.build?.hash])).toString(16);
+  return Bun.hash(JSON.stringify([loaded.app, documents, loaded.build?.hash, secretsPrint(loaded.app, secretsFolder)])).toString(16);
 }
 
 function programsOf(loaded: ReadyApp, secrets: DeliveredSecrets | undefined): Record<string, ProgramSpec> {

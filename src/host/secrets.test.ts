@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { App } from "../config/app.ts";
@@ -11,7 +11,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const app = (...secrets: readonly string[]): App => ({ name: "shop", file: "/shop/urocket-service.yaml", secrets, operations: [] }) as Partial<App> as App;
+const app = (...secrets: readonly string[]): App =>
+  ({ name: "shop", file: "/shop/urocket-service.yaml", secrets, operations: [] }) as Partial<App> as App;
 
 describe("secrets", () => {
   test("that are not there are told all at once, each with its file", () => {
@@ -36,6 +37,16 @@ describe("secrets", () => {
     expect([delivered.own, delivered.forUser(undefined)]).toEqual([into, into]);
     expect(readFileSync(join(into, "KEY"), "utf8")).toBe("s3cret\n");
     expect([statSync(into).mode & 0o777, statSync(join(into, "KEY")).mode & 0o777]).toEqual([0o700, 0o400]);
+  });
+
+  test("are removed when they are done with, and where one of them cannot be delivered", () => {
+    const into = join(folder, "removed");
+    writeFileSync(join(folder, "KEY"), "s3cret\n");
+    const delivered = deliverSecrets(app("KEY"), folder, into);
+    delivered.remove();
+    expect(existsSync(into)).toBe(false);
+    expect(() => deliverSecrets({ ...app("KEY"), secrets: ["KEY", "GONE"] }, folder, into)).toThrow("ENOENT");
+    expect(existsSync(into)).toBe(false);
   });
 
   test.if(process.getuid?.() === 0)("of a program that runs as another user are that user's", () => {

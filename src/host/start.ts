@@ -7,8 +7,8 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Limits } from "../config/app.ts";
 import { runtimeFolders } from "../config/surroundings.ts";
+import { removeUnusedBuilds } from "../build/build-store.ts";
 import { RunnerBundle } from "../build/runner-bundle.ts";
-import type { Diagnostic } from "../core/diagnostic.ts";
 import type { Front } from "../gateway/front.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { openHttpFront } from "../gateway/http-front.ts";
@@ -23,10 +23,10 @@ import { detectMemoryAccounting, sweepGroups } from "../sandbox/instance-groups.
 import { docsPages } from "./docs-pages.ts";
 import type { HostSettings, ReloadedApp, ReloadOutcome, RunningHost, ServedApp, StartFailure, StartOutcome } from "./host.ts";
 import { Listeners } from "./listeners.ts";
-import { loadApp, type LoadedApp } from "./load-app.ts";
+import { filesOf, loadApps, loadForHost } from "./load-apps.ts";
 import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision.ts";
 import { describeHost, openRunFolder, passable } from "./run-folder.ts";
-import { checkSecrets, type DeliveredSecrets, deliverSecrets } from "./secrets.ts";
+import { type DeliveredSecrets, deliverSecrets } from "./secrets.ts";
 import { httpListenFailure, messageOf, revisionProblem, toStartFailure } from "./start-failure.ts";
 import { TypeChecks } from "./type-checks.ts";
 import { FileWatch } from "./watch.ts";
@@ -40,7 +40,7 @@ export async function startHost(settings: HostSettings): Promise<StartOutcome> {
   };
   try {
     host.open();
-    const loaded = await loadAll(settings, host.buildsFolder);
+    const loaded = await loadApps(settings, host.buildsFolder);
     if (!loaded.ok) return await failed({ kind: "configuration", problems: loaded.problems });
     const unknown = await findAddress(settings.address);
     if (unknown !== undefined) return await failed(unknown);
@@ -63,42 +63,6 @@ async function findAddress(address: string): Promise<StartFailure | undefined> {
       hint: "Choose 127.0.0.1, 0.0.0.0, localhost or one that 'ip addr' shows with --address",
     };
   }
-}
-
-async function loadAll(
-  settings: HostSettings,
-  buildInto: string,
-): Promise<{ readonly ok: true; readonly apps: readonly ReadyApp[] } | { readonly ok: false; readonly problems: readonly Diagnostic[] }> {
-  const loaded = await Promise.all(settings.folders.map((folder) => loadOne(folder, settings, buildInto)));
-  const problems = loaded.flatMap((app) => (app.ok ? [] : app.problems));
-  const apps = loaded.filter((app) => app.ok);
-  const names = new Map<string, string>();
-  for (const { app } of apps) {
-    const other = names.get(app.name);
-    if (other !== undefined) {
-      problems.push({
-        severity: "error",
-        file: app.file,
-        message: `App "${app.name}" is served already, from ${other}`,
-        hint: `Give one of them another name: "name: ..." in its service file`,
-      });
-    }
-    names.set(app.name, app.folder);
-  }
-  return problems.length === 0 ? { ok: true, apps } : { ok: false, problems };
-}
-
-/** An app, with what else it needs of where it is served. In "dev" types are checked beside serving. */
-async function loadOne(folder: string, { mode, secretsFolder }: HostSettings, buildInto: string): Promise<LoadedApp> {
-  const loaded = await loadApp(folder, { buildInto, typeCheck: mode === "serve" });
-  if (!loaded.ok) return loaded;
-  const problems = checkSecrets(loaded.app, secretsFolder);
-  return problems.length === 0 ? loaded : { ok: false, problems: [...loaded.warnings, ...problems], inputs: filesOf(loaded) };
-}
-
-/** What an app is made of: watched for a change. */
-function filesOf({ app, contract, build }: ReadyApp): readonly string[] {
-  return [app.file, ...(contract?.files ?? []), ...(build?.inputs ?? [])];
 }
 
 function isLimited({ memoryBytesMax, cpuMax, pidsMax }: Limits): boolean {
@@ -175,7 +139,12 @@ class Host implements RunningHost {
     const router = new Router(revisions.flatMap((revision) => revision.routes));
     for (const revision of revisions) {
       const { app } = revision.loaded;
-      this.#serving.push({ folder: app.folder, revision, fingerprint: await fingerprint(revision.loaded), rejected: [] });
+      this.#serving.push({
+        folder: app.folder,
+        revision,
+        fingerprint: await fingerprint(revision.loaded, this.#settings.secretsFolder),
+        rejected: [],
+      });
     }
     await Promise.all(revisions.map(startInstances));
     this.#route(router);
@@ -199,7 +168,7 @@ class Host implements RunningHost {
       throw httpListenFailure(error, { address, port });
     }
     this.#startSpares();
-    describeHost(this.#runFolder ?? "", { url: this.url, apps: this.apps });
+    this.#describe();
     if (watch) this.#watchFiles();
     this.#tellMemoryAccounting();
     for (const { loaded } of revisions) this.#typeChecks?.check(loaded);
@@ -221,7 +190,7 @@ class Host implements RunningHost {
         ...(contract?.operationId === undefined ? {} : { operationId: contract.operationId }),
         validated: contract !== undefined && handler !== undefined && handler.validateIn !== false,
       })),
-      listeners: this.#listeners.of(loaded.app.name),
+      listeners: this.#listeners.of(folder),
       limitsNotHeld: pool.limitsNotHeld,
     }));
   }
@@ -238,6 +207,7 @@ class Host implements RunningHost {
       return await this.#reloading;
     } finally {
       this.#reloading = undefined;
+      this.#removeBuilds();
       if (this.#settings.watch && this.#draining === undefined) this.#watchFiles();
     }
   }
@@ -276,14 +246,29 @@ class Host implements RunningHost {
     void this.#front?.drain();
     this.#gateway.abort();
     this.#listeners.close();
-    const revisions = [...this.#serving.map(({ revision }) => revision), ...this.#retiring.keys()];
-    if (this.#starting !== undefined) revisions.push(this.#starting);
-    await Promise.all([this.#spares?.close(), ...revisions.map((revision) => revision.pool.kill("the host was stopped"))]);
+    await Promise.all([this.#spares?.close(), ...this.#revisions.map((revision) => revision.kill("the host was stopped"))]);
     // It fails by that, and tells so itself; what it began has to be gone.
     await this.#reloading?.catch(() => {});
     await this.#front?.close();
     this.#gateway.close();
     if (this.#runFolder !== undefined) rmSync(this.#runFolder, { recursive: true, force: true });
+  }
+
+  /** All that something is left of. */
+  get #revisions(): readonly Revision[] {
+    const starting = this.#starting === undefined ? [] : [this.#starting];
+    return [...this.#serving.map(({ revision }) => revision), ...this.#retiring.keys(), ...starting];
+  }
+
+  /** Tells other commands on this machine where it listens, and for which apps. */
+  #describe(): void {
+    describeHost(this.#runFolder ?? "", { url: this.url, apps: this.apps });
+  }
+
+  /** Not while apps are loaded, which may turn out to be made of an old build again. */
+  #removeBuilds(): void {
+    if (this.#reloading !== undefined || this.#stopping !== undefined) return;
+    removeUnusedBuilds(this.buildsFolder, new Set(this.#revisions.flatMap(({ loaded }) => loaded.build?.folder ?? [])));
   }
 
   /** Runners for functions that will be started, once what they run is one file. */
@@ -342,21 +327,23 @@ class Host implements RunningHost {
       apps.push(told);
       this.#settings.onReload?.(told);
     }
+    if (this.#stopping === undefined && apps.some(({ outcome }) => outcome === "reloaded")) this.#describe();
     return { apps };
   }
 
   async #reloadOne(serving: Serving): Promise<Pick<ReloadedApp, "outcome" | "problems">> {
-    const loaded = await loadOne(serving.folder, this.#settings, this.buildsFolder);
+    const others = this.#serving.flatMap((other) => (other === serving ? [] : [other.revision]));
+    const beside = others.map(({ loaded: { app } }) => app);
+    const loaded = await loadForHost(serving.folder, this.#settings, this.buildsFolder, beside);
     serving.rejected = loaded.ok ? [] : loaded.inputs;
     if (!loaded.ok) return { outcome: "kept-old", problems: loaded.problems };
-    const print = await fingerprint(loaded);
+    const print = await fingerprint(loaded, this.#settings.secretsFolder);
     if (print === serving.fingerprint) return { outcome: "unchanged", problems: loaded.warnings };
     if (this.#stopping !== undefined) return { outcome: "kept-old", problems: [] };
     const old = serving.revision;
     let fresh: Revision | undefined;
     try {
       fresh = this.#starting = this.#makeRevision(loaded, old);
-      const others = this.#serving.filter((other) => other !== serving).map(({ revision }) => revision);
       const all = [...others, fresh];
       const router = new Router(all.flatMap((revision) => revision.routes));
       await startInstances(fresh);
@@ -367,18 +354,21 @@ class Host implements RunningHost {
       fresh.applyLimits();
       this.#route(router);
     } catch (error) {
-      await fresh?.pool.kill("its revision could not start");
+      await fresh?.kill("its revision could not start");
       return { outcome: "kept-old", problems: [...loaded.warnings, revisionProblem(error, loaded.app.file)] };
     } finally {
       this.#starting = undefined;
     }
-    this.#retiring.set(
-      old,
-      old.retire().finally(() => this.#retiring.delete(old)),
-    );
+    this.#retiring.set(old, this.#retire(old));
     this.#typeChecks?.check(loaded);
     this.#startSpares();
     return { outcome: "reloaded", problems: loaded.warnings };
+  }
+
+  async #retire(revision: Revision): Promise<void> {
+    await revision.retire();
+    this.#retiring.delete(revision);
+    this.#removeBuilds();
   }
 
   #route(router: Router<ServedOperation>): void {

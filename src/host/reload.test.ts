@@ -1,0 +1,184 @@
+/** What a reload takes along and leaves behind, on real hosts in this process. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { runtimeFolders } from "../config/surroundings.ts";
+import type { HostSettings, RunningHost } from "./host.ts";
+import { findHosts } from "./run-folder.ts";
+import { startHost } from "./start.ts";
+
+const source = (version: string): string => `
+export const line = () => "${version}";
+export const read = (_: unknown, ctx: { secret(name: string): string }) => ctx.secret("KEY");
+export const id = () => process.pid;
+`;
+
+describe("a reload", () => {
+  let folder = "";
+  let host: RunningHost | undefined;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "reload-"));
+  });
+  afterEach(async () => {
+    await host?.stop();
+    host = undefined;
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function write(files: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), text);
+    }
+  }
+
+  async function start(apps: readonly string[] = ["."], more: Partial<HostSettings> = {}): Promise<RunningHost> {
+    const outcome = await startHost({
+      folders: apps.map((app) => join(folder, app)),
+      address: "127.0.0.1",
+      port: 0,
+      timing: false,
+      watch: false,
+      graceMs: 1000,
+      mode: "dev",
+      spares: 0,
+      docs: false,
+      log: { exchange: () => {}, output: () => {}, connection: () => {}, host: () => {} },
+      ...more,
+    });
+    if (!outcome.ok) throw new Error(`it did not start: ${JSON.stringify(outcome.failure)}`);
+    host = outcome.host;
+    return host;
+  }
+
+  const runFolder = (): string => {
+    for (const base of runtimeFolders()) if (existsSync(join(base, `serve-${process.pid}`))) return join(base, `serve-${process.pid}`);
+    throw new Error("the host has no run folder");
+  };
+
+  const outcomes = async (one: RunningHost) => (await one.reload()).apps.map(({ outcome, problems }) => [outcome, problems[0]?.message]);
+
+  async function firstLine(url: string | undefined): Promise<string> {
+    const { hostname, port } = new URL((url ?? "").replace("tcp:", "http:"));
+    const answer = Promise.withResolvers<string>();
+    const socket = await Bun.connect({
+      hostname,
+      port: Number(port),
+      socket: { data: (_, bytes) => answer.resolve(bytes.toString()), close: () => answer.reject(new Error("closed")) },
+    });
+    socket.write("?\n");
+    const text = await answer.promise;
+    socket.terminate();
+    return text;
+  }
+
+  const program = `paths: { /x: { get: { inject: { cmd: "true" } } } }`;
+
+  test("does not give an app the name of another", async () => {
+    write({ "a/urocket-service.yaml": `name: a\nbase: /a\n${program}`, "b/urocket-service.yaml": `name: b\nbase: /b\n${program}` });
+    const one = await start(["a", "b"]);
+    write({ "b/urocket-service.yaml": `name: a\nbase: /b\n${program}` });
+    expect(await outcomes(one)).toEqual([
+      ["unchanged", undefined],
+      ["kept-old", `App "a" is served already, from ${join(folder, "a")}`],
+    ]);
+  });
+
+  test("that renames an app keeps its listeners, and the host says so", async () => {
+    const service = (name: string): string => `name: ${name}\nlisteners: [{ tcp: ${port}, function: f.ts#line }]\n`;
+    const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const { port } = free;
+    free.stop(true);
+    write({ "urocket-service.yaml": service("before"), "f.ts": source("one") });
+    const one = await start();
+    const url = `tcp://127.0.0.1:${port}`;
+    expect(await firstLine(url)).toBe("one\n");
+    write({ "urocket-service.yaml": service("after"), "f.ts": source("two") });
+    expect(await outcomes(one)).toEqual([["reloaded", undefined]]);
+    expect(await firstLine(url)).toBe("two\n");
+    expect(one.apps[0]?.listeners).toEqual([{ name: `tcp:${port}`, url }]);
+    const described = findHosts(runtimeFolders()).find(({ pid }) => pid === process.pid);
+    expect(described?.apps).toEqual([{ name: "after", folder, listeners: [{ name: `tcp:${port}`, url }] }]);
+  });
+
+  test("takes changed secrets, and leaves none of before", async () => {
+    const service = "name: app\nsecrets: [KEY]\npaths: { /read: { get: { function: f.ts#read } } }\n";
+    write({ "urocket-service.yaml": service, "f.ts": source("one"), "secrets/KEY": "first" });
+    const one = await start(["."], { secretsFolder: join(folder, "secrets") });
+    expect(await (await fetch(`${one.url}/read`)).text()).toContain("first");
+    expect(await outcomes(one)).toEqual([["unchanged", undefined]]);
+    write({ "secrets/KEY": "second" });
+    expect(await outcomes(one)).toEqual([["reloaded", undefined]]);
+    expect(await (await fetch(`${one.url}/read`)).text()).toContain("second");
+    await until(() => copiesOf("KEY").length === 1);
+    expect(copiesOf("KEY")).toEqual(["second"]);
+  });
+
+  test("that fails leaves nothing of its own", async () => {
+    const service = "name: app\nsecrets: [KEY]\npaths: { /read: { get: { function: f.ts#read } } }\n";
+    write({ "urocket-service.yaml": service, "f.ts": source("one"), "secrets/KEY": "first" });
+    const one = await start(["."], { secretsFolder: join(folder, "secrets") });
+    const before = readdirSync(runFolder(), { recursive: true }).length;
+    write({ "f.ts": `${source("two")}\nthrow new Error("no");\n` });
+    expect((await one.reload()).apps.map(({ outcome }) => outcome)).toEqual(["kept-old"]);
+    await until(() => readdirSync(runFolder(), { recursive: true }).length === before);
+  });
+
+  test("that fails again and again does not cost what is served", async () => {
+    const service = "name: app\nscale: { max: 1 }\npaths: { /id: { get: { function: f.ts#id } } }\n";
+    write({ "urocket-service.yaml": service, "f.ts": source("one") });
+    const one = await start();
+    const pid = async (): Promise<number> => Number(await (await fetch(`${one.url}/id`)).text());
+    const first = await pid();
+    for (let attempt = 0; attempt < 7; attempt++) {
+      write({ "f.ts": `${source(`n${attempt}`)}\nthrow new Error("no");\n` });
+      expect((await one.reload()).apps.map(({ outcome }) => outcome)).toEqual(["kept-old"]);
+    }
+    process.kill(first, "SIGKILL");
+    await until(() => !existsSync(`/proc/${first}`));
+    const second = await pid();
+    expect(second).toBeGreaterThan(0);
+    expect(second).not.toBe(first);
+  }, 30_000);
+
+  test("keeps the build that is served, and no others", async () => {
+    const service = "name: app\npaths: { /id: { get: { function: f.ts#id } } }\n";
+    write({ "urocket-service.yaml": service, "f.ts": source("one") });
+    const one = await start();
+    for (const version of ["two", "three", "two"]) {
+      write({ "f.ts": source(version) });
+      expect(await outcomes(one)).toEqual([["reloaded", undefined]]);
+    }
+    await until(() => builds().length === 1);
+    expect((await fetch(`${one.url}/id`)).status).toBe(200);
+  }, 30_000);
+
+  test("that is overtaken by a stop leaves no listener open", async () => {
+    const service = (more: string): string => `name: app\nlisteners: [{ tcp: 0, function: f.ts#line }${more}]\n`;
+    write({ "urocket-service.yaml": service(""), "f.ts": source("one") });
+    const one = await start();
+    const socket = join(folder, "late.sock");
+    write({ "urocket-service.yaml": service(`, { unix: ${socket}, function: f.ts#line }`) });
+    const reloaded = one.reload();
+    await until(() => readdirSync(folder).some((name) => name.endsWith(".sock") || name.startsWith(".")));
+    await one.stop();
+    await reloaded;
+    expect(readdirSync(folder).filter((name) => name.endsWith(".sock"))).toEqual([]);
+  }, 30_000);
+
+  function copiesOf(name: string): string[] {
+    const found = readdirSync(runFolder(), { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(`/${name}`));
+    return found.map((path) => readFileSync(join(runFolder(), path), "utf8"));
+  }
+
+  function builds(): string[] {
+    return readdirSync(join(runFolder(), "builds"), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && /^[0-9a-f]{40}$/.test(entry.name))
+      .map(({ name }) => name);
+  }
+});
+
+async function until(met: () => boolean): Promise<void> {
+  while (!met()) await new Promise(setImmediate);
+}
