@@ -2,7 +2,7 @@
  * What the checks of a service file ask of the machine: files, users, and who runs. Asked while a file is loaded, never
  * while requests are served.
  */
-import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { basename, delimiter, resolve } from "node:path";
 import { shellWord } from "../core/shell-word.ts";
 import { codeOf } from "../core/system-error.ts";
@@ -38,16 +38,6 @@ export function kindOf(path: string): PathKind {
   } catch (error) {
     return codeOf(error) === "EACCES" ? "unreachable" : "missing";
   }
-}
-
-/** Whether a user of the system is called so, or has this number. Without a file of users (a bare container) there is none. */
-export function userExists(name: string, usersFile: string): boolean {
-  if (kindOf(usersFile) !== "file") return false;
-  const users = readFileSync(usersFile, "utf8").split("\n");
-  return users.some((line) => {
-    const [login, , number] = line.split(":");
-    return login === name || number === name;
-  });
 }
 
 export type Executable = { readonly found: true } | { readonly found: false; readonly message: string; readonly hint?: string };

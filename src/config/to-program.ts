@@ -3,11 +3,12 @@ import { resolve } from "node:path";
 import { closedFolder } from "../core/folder-access.ts";
 import { payloadPlaceholder } from "../core/program-arguments.ts";
 import { shellWord } from "../core/shell-word.ts";
+import { findUser } from "../core/users.ts";
 import type { EnvironmentEntry, Inject } from "./app.ts";
 import type { Context } from "./context.ts";
 import type { ReadInject } from "./description.ts";
 import type { Located } from "./fields.ts";
-import { findExecutable, foldersOf, kindOf, userExists } from "./machine.ts";
+import { findExecutable, foldersOf, kindOf } from "./machine.ts";
 import { findScript } from "./script.ts";
 import type { Spot } from "./value.ts";
 import { quoted } from "./value.ts";
@@ -75,7 +76,7 @@ function warnOfClosed(at: Spot, closed: string, { standing, reading }: Context):
 }
 
 function checkUser({ value, at }: Located<string>, { standing, reading }: Context): void {
-  if (!userExists(value, standing.usersFile))
+  if (findUser(value, standing.usersFile) === undefined)
     reading.error(at, `There is no user ${quoted(value)} on this system`, "Create it, or take `user:` out");
   else if (standing.uid !== 0)
     reading.error(at, `Running a program as ${quoted(value)} needs root`, "Run urocket as root, or take `user:` out");

@@ -2,12 +2,10 @@
  * Where a listener listens: a TCP address, or a unix socket that appears under its name only when it is ready, is never taken from a
  * live owner, and is removed at the end when it is still ours.
  */
-import { chmodSync, renameSync, rmSync } from "node:fs";
 import { isIPv6 } from "node:net";
-import { dirname, join } from "node:path";
 import type { SocketHandler } from "bun";
 import type { Listener } from "../config/app.ts";
-import { inodeOf, occupationOf, temporarySocketName } from "../core/socket-file.ts";
+import { makeSocketFile, occupationOf } from "../core/socket-file.ts";
 import { socketPathBytesMax } from "../core/socket-path.ts";
 import { codeOf, reasonOf } from "../core/system-error.ts";
 
@@ -65,30 +63,16 @@ function tcpFailure(address: string, port: number, error: unknown): ListenFailur
 async function listenOnUnix<Data>(path: string, socket: SocketHandler<Data, "buffer">): Promise<Listened> {
   const fault = await pathFault(path);
   if (fault !== undefined) return { ok: false, failure: fault };
-  // May be longer than the system takes: Bun then goes by the folder's descriptor.
-  const temporary = join(dirname(path), temporarySocketName());
-  const before = process.umask(0o177);
   try {
-    const listener = Bun.listen<Data>({ unix: temporary, allowHalfOpen: true, socket });
-    try {
-      chmodSync(temporary, 0o600);
-      renameSync(temporary, path);
-    } catch (error) {
-      listener.stop(true);
-      rmSync(temporary, { force: true });
-      throw error;
-    }
-    const inode = inodeOf(path);
+    const { listener, remove } = makeSocketFile(path, (unix) => Bun.listen<Data>({ unix, allowHalfOpen: true, socket }));
     const stop = (): void => {
       listener.stop();
-      if (inode !== undefined && inodeOf(path) === inode) rmSync(path, { force: true });
+      remove();
     };
     return { ok: true, socket: { url: `unix:${path}`, stop } };
   } catch (error) {
     const message = `Cannot listen on unix ${path}: ${reasonOf(error)}`;
     return { ok: false, failure: { message, hint: "Name a path in a folder that exists and that you may write to" } };
-  } finally {
-    process.umask(before);
   }
 }
 

@@ -6,6 +6,7 @@ import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { closedFolder } from "../core/folder-access.ts";
 import { argumentBytesMax, payloadPlaceholder } from "../core/program-arguments.ts";
+import type { UserIds } from "../core/users.ts";
 import type { LoadHead, ProgramSpec, RequestHead } from "../link/messages.ts";
 
 /** Where programs are looked for when nothing says so (as execvp does). */
@@ -23,11 +24,6 @@ export interface ProgramPlan {
   readonly placeholders: readonly number[];
   /** Without the request's values. */
   readonly environment: Readonly<Record<string, string>>;
-}
-
-export interface UserIds {
-  readonly uid: number;
-  readonly gid: number;
 }
 
 export function planProgram(operation: string, spec: ProgramSpec, load: LoadHead, replySocket: string, user?: UserIds): ProgramPlan {
@@ -110,15 +106,6 @@ export function valueWithNul(head: RequestHead): string | undefined {
   if (head.traceparent?.includes("\0") === true || head.tracestate?.includes("\0") === true) return "the trace context";
   for (const name in head.parameters) {
     if (name.includes("\0") || (head.parameters[name] ?? "").includes("\0")) return `path parameter "${name}"`;
-  }
-  return undefined;
-}
-
-/** A system user's ids, from /etc/passwd (passwd(5)); undefined: there is no such user. */
-export function findUser(name: string, passwd: string = readFileSync("/etc/passwd", "utf8")): UserIds | undefined {
-  for (const line of passwd.split("\n")) {
-    const [user, , uid, gid] = line.split(":");
-    if (user === name || (uid === name && /^\d+$/.test(name))) return { uid: Number(uid), gid: Number(gid) };
   }
   return undefined;
 }
