@@ -20,7 +20,7 @@ import { RunnerCall } from "./runner-call.ts";
 import { RunnerClient } from "./runner-client.ts";
 import { closedLink, RunnerConnection } from "./runner-connection.ts";
 import { RunnerProgram } from "./runner-program.ts";
-import { outputOf, parseHead } from "./runner-word.ts";
+import { outputOf, parseHead, sampleOf } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
 import type { CallHandle, ConnectionHandle, ConnectionSink, ExchangeHandle, ExchangeSink, WorkOutput } from "./work.ts";
 
@@ -318,7 +318,7 @@ export class Instance {
       case "log":
         return work === undefined ? this.#stray(frame) : work.output(frame);
       case "sample":
-        return this.#events.sample(parseHead<SampleHead>(frame));
+        return this.#events.sample(sampleOf(frame));
       case "abandoned":
         return this.#events.abandoned(Number(parseHead<Partial<AbandonedHead>>(frame).calls));
       default:
@@ -339,8 +339,13 @@ export class Instance {
     });
   }
 
+  #refused({ message, code }: Partial<LoadedHead & { readonly ok: false }>): void {
+    const why = typeof message === "string" ? message : "it was not loaded";
+    this.#stop(why, code === "reply-socket-in-use" ? code : undefined);
+  }
+
   #loaded(loaded: LoadedHead): void {
-    if (!loaded.ok) return this.#stop(String(loaded.message), loaded.code);
+    if (loaded.ok !== true) return this.#refused(loaded);
     clearTimeout(this.#startTimer);
     if (!this.#step({ event: "loaded" })) return;
     this.#idleSince = performance.now();

@@ -4,8 +4,8 @@
  */
 import { IncomingCredit, OutgoingBody, windowBytes } from "../link/body.ts";
 import { dataBytesMax, type Frame } from "../link/frames.ts";
-import type { CallHead, LogHead, ReplyHead, WindowHead } from "../link/messages.ts";
-import { faultOf, outputOf, parseHead } from "./runner-word.ts";
+import type { CallHead, LogHead } from "../link/messages.ts";
+import { faultOf, outputOf, parseHead, replyOf, windowOf } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
 import type { CallHandle, ExchangeSink, HostReset } from "./work.ts";
 
@@ -89,7 +89,7 @@ export class RunnerCall implements RunnerWork, CallHandle {
       case "data":
         return this.#data(frame);
       case "window":
-        return this.#body?.grant(parseHead<WindowHead>(frame).bytes);
+        return this.#body?.grant(windowOf(frame));
       case "reset": {
         const { reason, detail, advice } = faultOf(frame);
         return this.#fail(reason, detail, advice, reason !== "overloaded" && reason !== "bad-reply");
@@ -112,13 +112,13 @@ export class RunnerCall implements RunnerWork, CallHandle {
     const bytes = frame.body.byteLength;
     if (frame.end) {
       if (bytes > windowBytes) throw new Error("more of a reply came than its window allows");
-      this.#sink.reply(parseHead<ReplyHead>(frame), frame.body, true);
+      this.#sink.reply(replyOf(frame), frame.body, true);
       return this.#over(true);
     }
     this.#credit = new IncomingCredit(this.#host.channel, this.number);
     this.#receive(this.#credit, bytes);
     // The sink may end the call while it is told.
-    this.#sink.reply(parseHead<ReplyHead>(frame), frame.body, false);
+    this.#sink.reply(replyOf(frame), frame.body, false);
     if (this.#state === "calling") this.#state = "replying";
   }
 

@@ -1,8 +1,8 @@
 /** A listener's client as the host's end of the link sees it: lines to the runner, answers back, each with its window. */
 import { IncomingCredit, OutgoingBody } from "../link/body.ts";
 import type { Frame } from "../link/frames.ts";
-import type { ConnectHead, LogHead, WindowHead } from "../link/messages.ts";
-import { faultOf, outputOf, parseHead } from "./runner-word.ts";
+import type { ConnectHead, LogHead } from "../link/messages.ts";
+import { faultOf, outputOf, parseHead, windowOf } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
 import type { ConnectionFailure, ConnectionHandle, ConnectionSink, HostReset } from "./work.ts";
 
@@ -59,7 +59,7 @@ export class RunnerClient implements RunnerWork, ConnectionHandle {
       case "data":
         return this.#data(frame);
       case "window":
-        return this.#body.grant(parseHead<WindowHead>(frame).bytes);
+        return this.#body.grant(windowOf(frame));
       case "reset": {
         const fault = faultOf(frame);
         return this.#close(fault.reason !== "overloaded" && fault.reason !== "bad-reply", fault);

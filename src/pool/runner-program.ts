@@ -1,8 +1,8 @@
 /** An exchange with a program as the host's end of the link sees it. What a runner says out of turn ends the link. */
 import { IncomingCredit, OutgoingBody } from "../link/body.ts";
 import type { Frame } from "../link/frames.ts";
-import type { LogHead, ReceiptHead, ReplyHead, RequestHead, WindowHead } from "../link/messages.ts";
-import { faultOf, outputOf, parseHead } from "./runner-word.ts";
+import type { LogHead, ReceiptHead, RequestHead } from "../link/messages.ts";
+import { faultOf, outputOf, parseHead, receiptOf, replyOf, windowOf } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
 import type { ExchangeHandle, ExchangeSink, HostReset } from "./work.ts";
 
@@ -42,7 +42,7 @@ export class RunnerProgram implements RunnerWork, ExchangeHandle {
       case "reply":
         if (this.#replied !== "no") throw new Error("a second reply to one exchange came");
         this.#receive(frame.body.byteLength);
-        this.#sink.reply(parseHead<ReplyHead>(frame), frame.body, frame.end);
+        this.#sink.reply(replyOf(frame), frame.body, frame.end);
         // Only now: a head that makes the sink throw ends the link, and then there was no reply.
         this.#replied = frame.end ? "whole" : "begun";
         return;
@@ -52,13 +52,13 @@ export class RunnerProgram implements RunnerWork, ExchangeHandle {
         this.#receive(frame.body.byteLength);
         return this.#sink.data(frame.body, frame.end);
       case "window":
-        return this.#body.grant(parseHead<WindowHead>(frame).bytes);
+        return this.#body.grant(windowOf(frame));
       case "reset":
         return this.#failed(frame);
       case "receipt":
         // After a reset of ours there need be no reply; then nobody listens to this any more.
         if (this.#unanswered) this.#sink.failed("no-reply", "The app's instance ended the exchange without a reply");
-        return this.#over(parseHead<ReceiptHead>(frame), !this.#late);
+        return this.#over(receiptOf(frame), !this.#late);
       default:
         throw new Error(`a runner does not send ${frame.type}`);
     }
