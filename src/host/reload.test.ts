@@ -168,6 +168,18 @@ describe("a reload", () => {
     expect(readdirSync(folder).filter((name) => name.endsWith(".sock"))).toEqual([]);
   }, 30_000);
 
+  test("that is overtaken by a stop watches nothing any more", async () => {
+    write({ "urocket-service.yaml": `name: app\n${program}` });
+    const before = watchesOfThisProcess();
+    const seen: string[] = [];
+    const one = await start(["."], { watch: true, onReload: ({ outcome }) => seen.push(outcome) });
+    const reloaded = one.reload();
+    await one.stop();
+    await reloaded;
+    expect(seen).toEqual(["unchanged"]);
+    expect(watchesOfThisProcess()).toBe(before);
+  });
+
   function copiesOf(name: string): string[] {
     const found = readdirSync(runFolder(), { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(`/${name}`));
     return found.map((path) => readFileSync(join(runFolder(), path), "utf8"));
@@ -185,6 +197,21 @@ describe("a reload", () => {
       .map(({ name }) => name);
   }
 });
+
+/** inotify(7) watches: proc(5), fdinfo. */
+function watchesOfThisProcess(): number {
+  let watches = 0;
+  for (const descriptor of readdirSync("/proc/self/fdinfo")) {
+    try {
+      watches += readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8")
+        .split("\n")
+        .filter((line) => line.startsWith("inotify ")).length;
+    } catch {
+      // It was the one that lists them.
+    }
+  }
+  return watches;
+}
 
 async function until(met: () => boolean): Promise<void> {
   while (!met()) await new Promise(setImmediate);

@@ -208,7 +208,7 @@ class Host implements RunningHost {
     } finally {
       this.#reloading = undefined;
       this.#removeBuilds();
-      if (this.#settings.watch && this.#draining === undefined) this.#watchFiles();
+      if (this.#settings.watch && this.#draining === undefined && this.#stopping === undefined) this.#watchFiles();
     }
   }
 

@@ -106,7 +106,7 @@ export class Fleet {
 
   /** Stops so many of those that have no work, the longest idle first. */
   shrink(count: number): void {
-    for (const member of this.members.byIdleness().slice(0, count)) this.#dismiss(member, undefined);
+    for (const member of this.#idle().slice(0, count)) this.#dismiss(member, undefined);
   }
 
   /** Asks those that have to answer whether they do. */
@@ -116,11 +116,8 @@ export class Fleet {
 
   /** Stops what has been idle for long enough, and freezes what has been for a while. */
   settle(): void {
-    let kept = this.members.staying;
-    for (const member of this.members.byIdleness()) {
-      if (kept <= this.#options.min) return;
+    for (const member of this.#settling()) {
       const { instance } = member;
-      kept--;
       if (instance.idleMs >= this.#options.idleMs) this.#dismiss(member, undefined);
       else if (this.#mayFreeze && instance.idleMs >= this.#freezeAfterMs && instance.freeze()) this.members.sort();
     }
@@ -128,12 +125,10 @@ export class Fleet {
 
   /** When there will be something to `settle`, in ms from now; undefined: not unless there is work before. */
   get settlesInMs(): number | undefined {
-    const { idleMs, min } = this.#options;
-    if (this.members.staying <= min) return undefined;
     let due: number | undefined;
-    for (const { instance } of this.members.byIdleness()) {
+    for (const { instance } of this.#settling()) {
       const freezes = this.#mayFreeze && instance.state === "ready";
-      due = Math.min(due ?? Infinity, (freezes ? this.#freezeAfterMs : idleMs) - instance.idleMs);
+      due = Math.min(due ?? Infinity, (freezes ? this.#freezeAfterMs : this.#options.idleMs) - instance.idleMs);
     }
     return due;
   }
@@ -164,13 +159,26 @@ export class Fleet {
     await Promise.all(this.members.all.map(({ instance }) => instance.kill(reason)));
   }
 
+  /** Those without work that are not kept. */
+  #settling(): readonly Member[] {
+    return this.#idle().slice(0, Math.max(0, this.members.staying - this.#options.min));
+  }
+
+  /** Those without work that may leave now, the longest idle first. */
+  #idle(): readonly Member[] {
+    return this.members.byIdleness().filter((member) => !this.#isNeeded(member));
+  }
+
+  /** The owner of the configured reply socket leaves last: programs of the others may reply there. */
+  #isNeeded(member: Member): boolean {
+    return member.instance === this.#sharedOwner && this.members.all.some((other) => other !== member && other.leaving === undefined);
+  }
+
   #dismiss(member: Member, why: string | undefined): void {
-    const { instance } = member;
-    // The owner of the configured reply socket leaves last: programs of the others may reply there.
-    if (instance === this.#sharedOwner && this.members.all.some((other) => other !== member && other.leaving === undefined)) return;
+    if (this.#isNeeded(member)) return;
     member.leaving = { why };
     this.members.sort();
-    void instance.drain();
+    void member.instance.drain();
   }
 
   #tryAdd(): Member | undefined {

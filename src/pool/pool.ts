@@ -268,7 +268,7 @@ export class Pool {
     clearTimeout(this.#settling);
     const due = this.#fleet.settlesInMs;
     if (due === undefined) return;
-    // One that is due and stays waits for something else: the configured reply socket's owner leaves last.
+    // One that was due and is still there has to answer first.
     this.#settling = setTimeout(() => this.#settle(), due > 0 ? Math.ceil(due) : settleAgainMs);
   }
 
