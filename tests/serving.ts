@@ -159,7 +159,8 @@ function serving(host: Started, port: number): Serving {
     signal: (name) => void child.kill(name),
     exited: child.exited,
     processes: () => processesMarked(marks),
-    runners: () => processesMarked(marks).filter(({ command }) => command.includes("runner/main.ts")),
+    // Its sources, or the one file that is made of them.
+    runners: () => processesMarked(marks).filter(({ command }) => /runner\/main\.[jt]s/.test(command)),
     [Symbol.asyncDispose]: async () => await stop(host),
   };
 }
