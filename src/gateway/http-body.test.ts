@@ -94,6 +94,13 @@ describe("a chunked body", () => {
     expect(cut("chunked", inBytes(text)).state).toBe("malformed");
   });
 
+  test("of many tiny chunks that came together is one piece", () => {
+    const bytes = Buffer.from(`${"1\r\na\r\n".repeat(1000)}0\r\n\r\nGET`);
+    const cutter = cutterOf("chunked");
+    expect(cutter.next(bytes, 0)?.toString()).toBe("a".repeat(1000));
+    expect([cutter.state, bytes.toString("latin1", cutter.at)]).toEqual(["whole", "GET"]);
+  });
+
   test("of many tiny chunks is fine", () => {
     expect(cut("chunked", [`${"1\r\na\r\n".repeat(100_000)}0\r\n\r\n`]).state).toBe("whole");
   });

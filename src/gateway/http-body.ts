@@ -1,6 +1,6 @@
 /**
- * Cuts a request's body out of what follows its head: by length, or in chunks (RFC 9112 §7.1). Both hand out the pieces as they
- * lie in the bytes that came, without copying, and say where they stopped.
+ * Cuts a request's body out of what follows its head: by length, or in chunks (RFC 9112 §7.1). Both hand out what there is of it as
+ * one piece of the bytes that came, and say where they stopped.
  */
 import type { Framing } from "./http-framing.ts";
 import { carriageReturn, colon, lineFeed, semicolon, tokenBytes, valueBytes } from "./http-syntax.ts";
@@ -77,22 +77,26 @@ class ChunkCutter implements BodyCutter {
     return this.#expected === "data" ? this.#size : 0;
   }
 
+  /** Chunks are moved together where they lie, over what frames them: a piece for each would let the client decide how many there are. */
   next(bytes: Buffer, from: number): Buffer | undefined {
     let at = from;
+    let start = -1;
+    let end = -1;
     while (at < bytes.length && this.state === "open") {
-      if (this.#expected === "data") return this.#cut(bytes, at);
-      this.#expected = this.#after(bytes[at++] as number);
+      if (this.#expected !== "data") {
+        this.#expected = this.#after(bytes[at++] as number);
+        continue;
+      }
+      const length = Math.min(bytes.length - at, this.#size);
+      if (start < 0) start = end = at;
+      else bytes.copyWithin(end, at, at + length);
+      at += length;
+      end += length;
+      this.#size -= length;
+      if (this.#size === 0) this.#expected = "data-end";
     }
     this.at = at;
-    return undefined;
-  }
-
-  #cut(bytes: Buffer, from: number): Buffer {
-    const end = Math.min(bytes.length, from + this.#size);
-    this.#size -= end - from;
-    if (this.#size === 0) this.#expected = "data-end";
-    this.at = end;
-    return bytes.subarray(from, end);
+    return start < 0 ? undefined : bytes.subarray(start, end);
   }
 
   #after(byte: number): Expected {

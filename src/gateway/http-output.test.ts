@@ -57,6 +57,21 @@ describe("output", () => {
     expect([output.isBlocked, output.pendingBytes, kernel.text]).toEqual([false, 0, "headbody"]);
   });
 
+  test("keeps small pieces for a client that takes nothing in about as much memory as they are", () => {
+    const kernel = new Kernel(() => 0);
+    const output = new HttpOutput(kernel);
+    output.sendWhole("head", "", 0);
+    Bun.gc(true);
+    const before = process.memoryUsage().rss;
+    for (let count = 0; count < 1_000_000; count++) {
+      output.push("\r\n1\r\n");
+      output.push(new Uint8Array([97]));
+    }
+    expect(output.pendingBytes).toBe(6_000_004);
+    Bun.gc(true);
+    expect(process.memoryUsage().rss - before).toBeLessThan(60 * 1024 * 1024);
+  });
+
   test("waits when the socket is closed", () => {
     const output = new HttpOutput({ write: () => -1 });
     output.sendWhole("head", "body", 4);

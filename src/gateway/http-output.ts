@@ -11,6 +11,11 @@ export type Piece = string | Uint8Array;
 const scratch = Buffer.allocUnsafe(64 * 1024);
 /** From here on a piece is written from where it lies. */
 const largeBytes = 32 * 1024;
+/** Pieces below are copied side by side while the client takes nothing: an object for each would take a hundred times as much. */
+const smallBytes = 1024;
+const tailBytesMax = 16 * 1024;
+/** So many places of pieces that have gone are given back together. */
+const gonePiecesMax = 1024;
 
 export class HttpOutput {
   readonly #socket: Pick<Socket, "write">;
@@ -22,6 +27,9 @@ export class HttpOutput {
   #pendingBytes = 0;
   /** The kernel did not take everything: it will say when to go on. */
   #isBlocked = false;
+  /** The last piece, where it is one of small ones that others may be added to. */
+  #tail: Buffer | undefined;
+  #tailBytes = 0;
 
   constructor(socket: Pick<Socket, "write">) {
     this.#socket = socket;
@@ -56,8 +64,10 @@ export class HttpOutput {
   /** Adds a piece to what waits. @param piece not empty; nobody writes to it again. */
   push(piece: Piece): void {
     this.#pieces ??= [];
-    this.#pieces.push(piece);
     this.#pendingBytes += piece.length;
+    if (this.#isBlocked && piece.length < smallBytes) return this.#append(piece, this.#pieces);
+    this.#tail = undefined;
+    this.#pieces.push(piece);
   }
 
   /** The kernel takes more again. */
@@ -77,7 +87,7 @@ export class HttpOutput {
 
   /** Forgets what waits. */
   discard(): void {
-    this.#pieces = undefined;
+    this.#pieces = this.#tail = undefined;
     this.#first = this.#gone = this.#pendingBytes = 0;
   }
 
@@ -104,6 +114,19 @@ export class HttpOutput {
     return length;
   }
 
+  #append(piece: Piece, pieces: Piece[]): void {
+    let tail = this.#tail;
+    if (tail === undefined || this.#tailBytes + piece.length > tail.length) {
+      tail = this.#tail = Buffer.allocUnsafeSlow(tailBytesMax);
+      this.#tailBytes = 0;
+      pieces.push(tail);
+    }
+    if (typeof piece === "string") tail.write(piece, this.#tailBytes, "latin1");
+    else tail.set(piece, this.#tailBytes);
+    this.#tailBytes += piece.length;
+    pieces[pieces.length - 1] = tail.subarray(0, this.#tailBytes);
+  }
+
   #consume(bytes: number): void {
     const pieces = this.#pieces;
     if (pieces === undefined) return;
@@ -115,5 +138,8 @@ export class HttpOutput {
       pieces[this.#first++] = "";
     }
     this.#gone = gone;
+    if (this.#first < gonePiecesMax) return;
+    pieces.splice(0, this.#first);
+    this.#first = 0;
   }
 }

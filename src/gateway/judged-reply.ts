@@ -3,6 +3,7 @@
  * gateway's memory, and then judged.
  */
 import type { ContractOperation } from "../contract/contract.ts";
+import { ByteQueue } from "../core/byte-queue.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { DispatchReply } from "./dispatch.ts";
 import { headerOf, headerReader } from "./header-list.ts";
@@ -25,8 +26,7 @@ export type Judgement =
 export class JudgedReply {
   readonly #reply: DispatchReply;
   readonly #terms: JudgedReplyTerms;
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #held = new ByteQueue();
   #reservedBytes = 0;
 
   constructor(reply: DispatchReply, terms: JudgedReplyTerms) {
@@ -41,8 +41,7 @@ export class JudgedReply {
   /** Takes a piece of the body. A problem: it was not taken, and the reply cannot be judged. */
   collect(chunk: Uint8Array): Problem | undefined {
     const { bodyBytesMax, budget } = this.#terms;
-    this.#bytes += chunk.byteLength;
-    if (this.#bytes > bodyBytesMax) {
+    if (this.#held.byteLength + chunk.byteLength > bodyBytesMax) {
       const detail = `The reply is longer than limits.body (${bodyBytesMax} bytes), which is what can be validated`;
       return { kind: "invalid-reply", detail };
     }
@@ -50,19 +49,24 @@ export class JudgedReply {
       return { kind: "memory-full", detail: "There is no memory left to validate the reply in", headers: { "Retry-After": "1" } };
     }
     this.#reservedBytes += chunk.byteLength;
-    this.#chunks.push(chunk);
+    this.#held.push(chunk);
     return undefined;
   }
 
   /** Whether the collected reply may be sent. Throws when the contract's schema cannot be compiled. */
   judge(): Judgement {
     const { contract, mediaType } = this.#terms;
-    const body = this.#whole();
+    const body = this.#held.take();
     const made = replyHeaders(this.#reply, mediaType, body.byteLength > 0);
     if (!made.ok) return { ok: false, problem: { kind: "bad-reply", detail: made.detail } };
     const { headers } = made;
     const contentType = headerOf(headers, "content-type");
-    const errors = contract.checkReply({ status: this.status, headers: headerReader(headers), body, ...(contentType === null ? {} : { contentType }) });
+    const errors = contract.checkReply({
+      status: this.status,
+      headers: headerReader(headers),
+      body,
+      ...(contentType === null ? {} : { contentType }),
+    });
     if (errors.length === 0) return { ok: true, headers, body };
     return {
       ok: false,
@@ -72,13 +76,8 @@ export class JudgedReply {
 
   /** Gives its memory back. */
   release(): void {
-    this.#chunks = [];
+    this.#held.clear();
     this.#terms.budget.release(this.#reservedBytes);
     this.#reservedBytes = 0;
-  }
-
-  #whole(): Uint8Array {
-    const [first] = this.#chunks;
-    return this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
   }
 }

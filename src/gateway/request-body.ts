@@ -1,4 +1,5 @@
 /** Reads a request's body whole, within the app's limit and the gateway's budget. */
+import { ByteQueue } from "../core/byte-queue.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { BodySink, FrontExchange } from "./front.ts";
 import type { Problem } from "./problem.ts";
@@ -10,15 +11,12 @@ export interface BodyReceiver {
   refused(problem: Problem): void;
 }
 
-const nothing = new Uint8Array(0);
-
 /** Told once, by `received` or `refused`; neither after `abandon`. */
 export class WholeBody implements BodySink {
   readonly #bytesMax: number;
   readonly #budget: BodyBudget;
   readonly #receiver: BodyReceiver;
-  #chunks: Uint8Array[] = [];
-  #length = 0;
+  readonly #held = new ByteQueue();
   #over = false;
 
   constructor(bytesMax: number, budget: BodyBudget, receiver: BodyReceiver) {
@@ -36,18 +34,16 @@ export class WholeBody implements BodySink {
 
   chunk(bytes: Uint8Array): void {
     if (this.#over) return;
-    if (this.#length + bytes.byteLength > this.#bytesMax) return this.#refuse(bodyTooLarge(this.#bytesMax, "goes on beyond it"));
+    if (this.#held.byteLength + bytes.byteLength > this.#bytesMax) return this.#refuse(bodyTooLarge(this.#bytesMax, "goes on beyond it"));
     if (!this.#budget.reserve(bytes.byteLength)) return this.#refuse(memoryFull(this.#budget));
-    this.#length += bytes.byteLength;
-    this.#chunks.push(bytes);
+    this.#held.push(bytes);
   }
 
   end(): void {
     if (this.#over) return;
     this.#over = true;
-    const [first = nothing] = this.#chunks;
-    this.#receiver.received(this.#chunks.length > 1 ? Buffer.concat(this.#chunks, this.#length) : first, this.#length);
-    this.#chunks = [];
+    const bytes = this.#held.take();
+    this.#receiver.received(bytes, bytes.byteLength);
   }
 
   failed(): void {
@@ -58,8 +54,8 @@ export class WholeBody implements BodySink {
   abandon(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#chunks = [];
-    this.#budget.release(this.#length);
+    this.#budget.release(this.#held.byteLength);
+    this.#held.clear();
   }
 
   #refuse(problem: Problem): void {

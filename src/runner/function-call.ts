@@ -144,7 +144,7 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
     if (this.#gathered === undefined) return this.#body?.push(chunk, end);
     this.#gathered.push(chunk);
     if (!end) return;
-    this.bytes = this.#gathered.bytes;
+    this.bytes = this.#gathered.take();
     this.#gathered = undefined;
     this.#start();
   }

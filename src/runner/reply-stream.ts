@@ -1,5 +1,7 @@
 /** A reply whose body is a stream: read at the pace at which the host takes it. */
+import { ByteQueue } from "../core/byte-queue.ts";
 import type { OutgoingBody } from "../link/body.ts";
+import { dataBytesMax } from "../link/frames.ts";
 
 export interface ReplyStreamEvents {
   /** All of it has gone to the host. */
@@ -86,9 +88,9 @@ export class ReplyStream {
   async #sendNext(body: OutgoingBody): Promise<boolean> {
     const { value, done } = await (this.#reading ?? this.#read());
     this.#reading = undefined;
-    for (const chunk of value) {
+    for (const bytes of together(value)) {
       if (this.#over) return false;
-      if (!body.write(bytesOf(chunk), false)) await this.#writable();
+      if (!body.write(bytes, false)) await this.#writable();
     }
     return !done;
   }
@@ -117,6 +119,16 @@ interface ManyReader {
 
 function readerOf(stream: ReadableStream<unknown>): ManyReader {
   return stream.getReader() as unknown as ManyReader;
+}
+
+/** What came at once goes at once: a stream that gives a thousand small chunks is not worth a thousand frames. */
+function* together(chunks: readonly unknown[]): Generator<Uint8Array> {
+  const held = new ByteQueue();
+  for (const chunk of chunks) {
+    held.push(bytesOf(chunk));
+    if (held.byteLength >= dataBytesMax) yield held.take();
+  }
+  if (held.byteLength > 0) yield held.take();
 }
 
 function bytesOf(chunk: unknown): Uint8Array {

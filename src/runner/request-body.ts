@@ -2,12 +2,13 @@
  * A request's body as its function reads it: a stream that takes from the link what is read and no more, so that a body of
  * any length needs memory for one window.
  */
+import { ByteQueue } from "../core/byte-queue.ts";
 import { IncomingCredit } from "../link/body.ts";
 import type { Channel } from "../link/channel.ts";
 
 export class RequestBody {
   readonly #credit: IncomingCredit;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #held = new ByteQueue();
   #stream: ReadableStream<Uint8Array> | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** A read that waits for data. */
@@ -22,7 +23,7 @@ export class RequestBody {
   push(chunk: Uint8Array, last: boolean): void {
     if (this.#state !== "open") return;
     this.#credit.received(chunk.byteLength);
-    if (chunk.byteLength > 0) this.#chunks.push(chunk);
+    if (chunk.byteLength > 0) this.#held.push(chunk);
     if (last) this.#state = "whole";
     this.#serve();
   }
@@ -43,7 +44,7 @@ export class RequestBody {
   /** Nothing more comes: whoever reads is told why. */
   abort(reason: unknown): void {
     if (this.#state === "over") return;
-    const unread = this.#state === "open" || this.#chunks.length > 0;
+    const unread = this.#state === "open" || this.#held.byteLength > 0;
     this.#forget();
     if (unread) this.#controller?.error(reason);
   }
@@ -59,13 +60,13 @@ export class RequestBody {
   #serve(): void {
     const wanted = this.#wanted;
     if (wanted === undefined || this.#state === "over") return;
-    const chunk = this.#chunks.shift();
+    const chunk = this.#held.shift();
     if (chunk !== undefined) {
       // A copy: the chunk shares its memory with other frames, and what authors get is theirs to change and transfer.
       this.#controller?.enqueue(new Uint8Array(chunk));
       this.#credit.consumed(chunk.byteLength);
     } else if (this.#state === "open") return;
-    if (this.#state === "whole" && this.#chunks.length === 0) {
+    if (this.#state === "whole" && this.#held.byteLength === 0) {
       this.#state = "over";
       this.#controller?.close();
     }
@@ -75,7 +76,7 @@ export class RequestBody {
 
   #forget(): void {
     this.#state = "over";
-    this.#chunks.length = 0;
+    this.#held.clear();
     this.#wanted?.();
     this.#wanted = undefined;
   }
