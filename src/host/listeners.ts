@@ -23,7 +23,7 @@ export class Listeners {
   readonly #ticker = new Ticker();
   readonly #held = new Map<string, Held>();
   readonly #leaving = new Set<LineListener>();
-  #closed = false;
+  #ending = false;
 
   constructor(log: Log) {
     this.#log = log;
@@ -35,34 +35,57 @@ export class Listeners {
   }
 
   /**
-   * Has each listener of these revisions answered by its revision, opens what is new and lets go of what no revision has any more.
-   * Connections move to the new revision with their next line; the old one's traffic counts those that still wait for it.
-   * @throws ListenFailure when one cannot be opened, Error when they were closed meanwhile; then nothing has changed.
+   * Opens what these revisions have and nobody had before. Clients are refused until `serve`.
+   * @throws ListenFailure when one cannot be opened, Error when all were closed meanwhile; then nothing has changed.
    */
-  async apply(revisions: readonly Revision[]): Promise<void> {
-    const wanted = new Map(
-      revisions.flatMap((revision) =>
-        revision.loaded.app.listeners.map((listener, position) => [keyOf(revision, listener), { revision, listener, position }] as const),
-      ),
-    );
-    await this.#open(
-      [...wanted].filter(([key]) => !this.#held.has(key)).map(([key, { revision, listener }]) => ({ key, revision, listener })),
-    );
+  async open(revisions: readonly Revision[]): Promise<void> {
+    const opened = new Map<string, Held>();
+    const failed = (error: Error): Error => {
+      for (const { listener } of opened.values()) listener.close();
+      return error;
+    };
+    for (const [key, { revision, listener }] of wantedBy(revisions)) {
+      if (this.#held.has(key)) continue;
+      const made = await openLineListener(listener.at, { ticker: this.#ticker });
+      if (!made.ok) throw failed(new ListenFailure({ kind: "address-in-use", ...made.failure }));
+      opened.set(key, { folder: revision.loaded.app.folder, name: listener.name, listener: made.listener });
+      if (this.#ending) throw failed(new Error("The host is stopping"));
+    }
+    for (const [key, held] of opened) this.#held.set(key, held);
+  }
+
+  /** Closes what was opened and has never been served. */
+  giveUp(): void {
+    for (const [key, { listener, revision }] of this.#held) {
+      if (revision !== undefined) continue;
+      this.#held.delete(key);
+      listener.close();
+    }
+  }
+
+  /**
+   * Has each listener answered by its revision among these, and lets go of what none of them has any more. Connections move to the
+   * new revision with their next line; the old one's traffic counts those that still wait for it.
+   * @param revisions whose listeners are open.
+   */
+  serve(revisions: readonly Revision[]): void {
+    const wanted = wantedBy(revisions);
     for (const [key, held] of this.#held) {
       const answered = wanted.get(key);
       if (answered === undefined) this.#letGo(key, held);
-      else this.#serve(held, answered.revision, answered.listener, answered.position);
+      else this.#serve(held, answered);
     }
   }
 
   /** Accepts nobody, and closes each connection when its lines are answered. Resolves when none is left. */
   async drain(): Promise<void> {
+    this.#ending = true;
     await Promise.all([...this.#all()].map((listener) => listener.drain()));
   }
 
   /** Closes every connection at once. */
   close(): void {
-    this.#closed = true;
+    this.#ending = true;
     for (const listener of this.#all()) listener.close();
     this.#held.clear();
     this.#leaving.clear();
@@ -73,22 +96,7 @@ export class Listeners {
     return [...[...this.#held.values()].map(({ listener }) => listener), ...this.#leaving];
   }
 
-  async #open(missing: readonly { readonly key: string; readonly revision: Revision; readonly listener: Listener }[]): Promise<void> {
-    const opened = new Map<string, Held>();
-    const failed = (error: Error): Error => {
-      for (const { listener } of opened.values()) listener.close();
-      return error;
-    };
-    for (const { key, revision, listener } of missing) {
-      const made = await openLineListener(listener.at, { ticker: this.#ticker });
-      if (!made.ok) throw failed(new ListenFailure({ kind: "address-in-use", ...made.failure }));
-      opened.set(key, { folder: revision.loaded.app.folder, name: listener.name, listener: made.listener });
-      if (this.#closed) throw failed(new Error("The host is stopping"));
-    }
-    for (const [key, held] of opened) this.#held.set(key, held);
-  }
-
-  #serve(held: Held, revision: Revision, listener: Listener, position: number): void {
+  #serve(held: Held, { revision, listener, position }: Wanted): void {
     if (held.revision === revision) return;
     const { served } = revision;
     const moved = held.listener.serve({ app: served.name, listener, position, dispatch: served.dispatch, log: this.#log });
@@ -110,6 +118,19 @@ function countAsTraffic(revision: Revision | undefined, work: Promise<void>): vo
   void work.finally(() => revision?.served.traffic.left());
 }
 
-function keyOf(revision: Revision, { name }: Listener): string {
-  return `${revision.loaded.app.folder} ${name}`;
+interface Wanted {
+  readonly revision: Revision;
+  readonly listener: Listener;
+  /** Among its revision's. */
+  readonly position: number;
+}
+
+/** By what stays the same from one revision of an app to the next. */
+function wantedBy(revisions: readonly Revision[]): ReadonlyMap<string, Wanted> {
+  const wanted = new Map<string, Wanted>();
+  for (const revision of revisions) {
+    const { folder, listeners } = revision.loaded.app;
+    for (const [position, listener] of listeners.entries()) wanted.set(`${folder} ${listener.name}`, { revision, listener, position });
+  }
+  return wanted;
 }

@@ -1,6 +1,6 @@
 /** What a reload takes along and leaves behind, on real hosts in this process. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runtimeFolders } from "../config/surroundings.ts";
@@ -12,6 +12,11 @@ const source = (version: string): string => `
 export const line = () => "${version}";
 export const read = (_: unknown, ctx: { secret(name: string): string }) => ctx.secret("KEY");
 export const id = () => process.pid;
+`;
+
+/** At the configured path, whatever the program is told. */
+const replyThere = `#!/bin/sh
+exec curl -s --unix-socket ./reply.sock --data-binary done "http://localhost$UROCKET_REPLY"
 `;
 
 describe("a reload", () => {
@@ -167,6 +172,36 @@ describe("a reload", () => {
     await reloaded;
     expect(readdirSync(folder).filter((name) => name.endsWith(".sock"))).toEqual([]);
   }, 30_000);
+
+  const replying = (more: string): string => `
+name: app
+socket: reply.sock
+paths:
+  /x: { get: { inject: { cmd: ./x.sh } } }
+  /f: { get: { function: f.ts#id } }
+${more}`;
+
+  test("whose functions cannot be loaded leaves the reply socket to the version before", async () => {
+    write({ "urocket-service.yaml": replying(""), "f.ts": source("one"), "x.sh": replyThere });
+    chmodSync(join(folder, "x.sh"), 0o755);
+    const one = await start();
+    expect((await fetch(`${one.url}/x`)).status).toBe(200);
+    write({ "f.ts": `${source("two")}\nthrow new Error("no");\n` });
+    expect((await one.reload()).apps.map(({ outcome }) => outcome)).toEqual(["kept-old"]);
+    expect((await fetch(`${one.url}/x`)).status).toBe(200);
+  });
+
+  test("whose listener cannot be opened leaves the reply socket to the version before", async () => {
+    write({ "urocket-service.yaml": replying(""), "f.ts": source("one"), "x.sh": replyThere });
+    chmodSync(join(folder, "x.sh"), 0o755);
+    const one = await start();
+    expect((await fetch(`${one.url}/x`)).status).toBe(200);
+    const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    write({ "urocket-service.yaml": replying(`listeners: [{ tcp: ${taken.port}, function: f.ts#line }]`) });
+    expect((await one.reload()).apps.map(({ outcome }) => outcome)).toEqual(["kept-old"]);
+    expect((await fetch(`${one.url}/x`)).status).toBe(200);
+    taken.stop(true);
+  });
 
   test("that is overtaken by a stop watches nothing any more", async () => {
     write({ "urocket-service.yaml": `name: app\n${program}` });

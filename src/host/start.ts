@@ -146,9 +146,10 @@ class Host implements RunningHost {
         rejected: [],
       });
     }
+    await this.#listeners.open(revisions);
     await Promise.all(revisions.map(startInstances));
     this.#route(router);
-    await this.#listeners.apply(revisions);
+    this.#listeners.serve(revisions);
     try {
       this.#front = openHttpFront(
         {
@@ -339,21 +340,24 @@ class Host implements RunningHost {
     if (!loaded.ok) return { outcome: "kept-old", problems: loaded.problems };
     const print = await fingerprint(loaded, this.#settings.secretsFolder);
     if (print === serving.fingerprint) return { outcome: "unchanged", problems: loaded.warnings };
-    if (this.#stopping !== undefined) return { outcome: "kept-old", problems: [] };
+    if (this.#draining !== undefined || this.#stopping !== undefined) return { outcome: "kept-old", problems: [] };
     const old = serving.revision;
     let fresh: Revision | undefined;
     try {
       fresh = this.#starting = this.#makeRevision(loaded, old);
       const all = [...others, fresh];
       const router = new Router(all.flatMap((revision) => revision.routes));
+      await this.#listeners.open(all);
+      // Last of what may fail: with it the configured reply socket is the new version's.
       await startInstances(fresh);
-      if (this.#draining !== undefined || this.#stopping !== undefined) throw new Error("The host is stopping");
-      await this.#listeners.apply(all);
+      if (this.#stopping !== undefined) throw new Error("The host is stopping");
+      this.#listeners.serve(all);
       serving.revision = fresh;
       serving.fingerprint = print;
       fresh.applyLimits();
       this.#route(router);
     } catch (error) {
+      this.#listeners.giveUp();
       await fresh?.kill("its revision could not start");
       return { outcome: "kept-old", problems: [...loaded.warnings, revisionProblem(error, loaded.app.file)] };
     } finally {
