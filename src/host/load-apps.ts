@@ -12,7 +12,7 @@ export type LoadedApps =
 
 /** Loads the apps of all folders. @param buildInto where their functions are built. */
 export async function loadApps(settings: HostSettings, buildInto: string): Promise<LoadedApps> {
-  const loaded = await Promise.all(settings.folders.map((folder) => loadForHost(folder, settings, buildInto)));
+  const loaded = await Promise.all(settings.folders.map((folder) => loadForHost(folder, settings, { buildInto })));
   const problems = loaded.flatMap((app) => (app.ok ? [] : app.problems));
   const apps = loaded.filter((app) => app.ok);
   const served = apps.map(({ app }) => app);
@@ -20,14 +20,24 @@ export async function loadApps(settings: HostSettings, buildInto: string): Promi
   return problems.length === 0 ? { ok: true, apps } : { ok: false, problems };
 }
 
-/** Loads an app to be served. In "dev" types are checked beside serving. @param others apps that are served beside it. */
+export interface LoadForHostOptions {
+  /** Where its functions are built. */
+  readonly buildInto: string;
+  /** Apps that are served beside it. Default: none. */
+  readonly others?: readonly App[];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Loads an app to be served. In "dev" types are checked beside serving.
+ * @throws the signal's reason when it is aborted.
+ */
 export async function loadForHost(
   folder: string,
   { mode, secretsFolder }: HostSettings,
-  buildInto: string,
-  others: readonly App[] = [],
+  { others = [], ...options }: LoadForHostOptions,
 ): Promise<LoadedApp> {
-  const loaded = await loadApp(folder, { buildInto, typeCheck: mode === "serve" });
+  const loaded = await loadApp(folder, { ...options, typeCheck: mode === "serve" });
   if (!loaded.ok) return loaded;
   const problems = [...checkSecrets(loaded.app, secretsFolder), ...nameTaken(loaded.app, others)];
   return problems.length === 0 ? loaded : { ok: false, problems: [...loaded.warnings, ...problems], inputs: filesOf(loaded) };

@@ -203,6 +203,20 @@ ${more}`;
     taken.stop(true);
   });
 
+  test("that is overtaken by a stop does not build to the end", async () => {
+    write({ "urocket-service.yaml": "name: app\npaths: { /id: { get: { function: f.ts#id } } }\n", "f.ts": source("one") });
+    const one = await start(["."], { mode: "serve" });
+    write({ "f.ts": source("two") });
+    const reloaded = one.reload();
+    const isBuilding = (): boolean => readdirSync(join(runFolder(), "builds")).some((name) => name.startsWith(".work-"));
+    await until(isBuilding);
+    const before = builds();
+    const stopped = one.stop();
+    expect((await reloaded).apps.map(({ outcome, problems }) => [outcome, problems])).toEqual([["kept-old", []]]);
+    expect(builds()).toEqual(before);
+    await stopped;
+  });
+
   test("that is overtaken by a stop watches nothing any more", async () => {
     write({ "urocket-service.yaml": `name: app\n${program}` });
     const before = watchesOfThisProcess();

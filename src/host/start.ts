@@ -5,7 +5,7 @@
 import { lookup } from "node:dns/promises";
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Limits } from "../config/app.ts";
+import type { App, Limits } from "../config/app.ts";
 import { runtimeFolders } from "../config/surroundings.ts";
 import { removeUnusedBuilds } from "../build/build-store.ts";
 import { RunnerBundle } from "../build/runner-bundle.ts";
@@ -23,6 +23,7 @@ import { detectMemoryAccounting, sweepGroups } from "../sandbox/instance-groups.
 import { docsPages } from "./docs-pages.ts";
 import type { HostSettings, ReloadedApp, ReloadOutcome, RunningHost, ServedApp, StartFailure, StartOutcome } from "./host.ts";
 import { Listeners } from "./listeners.ts";
+import type { LoadedApp } from "./load-app.ts";
 import { filesOf, loadApps, loadForHost } from "./load-apps.ts";
 import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision.ts";
 import { describeHost, openRunFolder, passable } from "./run-folder.ts";
@@ -202,7 +203,7 @@ class Host implements RunningHost {
 
   async reload(askedAt = performance.now()): Promise<ReloadOutcome> {
     // One at a time; a change that comes meanwhile is seen by the next.
-    while (this.#reloading !== undefined) await this.#reloading;
+    while (this.#reloading !== undefined) await this.#reloading.catch(() => {});
     this.#reloading = this.#reloadAll(askedAt);
     try {
       return await this.#reloading;
@@ -335,7 +336,8 @@ class Host implements RunningHost {
   async #reloadOne(serving: Serving): Promise<Pick<ReloadedApp, "outcome" | "problems">> {
     const others = this.#serving.flatMap((other) => (other === serving ? [] : [other.revision]));
     const beside = others.map(({ loaded: { app } }) => app);
-    const loaded = await loadForHost(serving.folder, this.#settings, this.buildsFolder, beside);
+    const loaded = await this.#load(serving.folder, beside);
+    if (loaded === undefined) return { outcome: "kept-old", problems: [] };
     serving.rejected = loaded.ok ? [] : loaded.inputs;
     if (!loaded.ok) return { outcome: "kept-old", problems: loaded.problems };
     const print = await fingerprint(loaded, this.#settings.secretsFolder);
@@ -367,6 +369,17 @@ class Host implements RunningHost {
     this.#typeChecks?.check(loaded);
     this.#startSpares();
     return { outcome: "reloaded", problems: loaded.warnings };
+  }
+
+  /** Undefined: the host was stopped meanwhile. */
+  async #load(folder: string, others: readonly App[]): Promise<LoadedApp | undefined> {
+    const { signal } = this.#beside;
+    try {
+      return await loadForHost(folder, this.#settings, { buildInto: this.buildsFolder, others, signal });
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
   }
 
   async #retire(revision: Revision): Promise<void> {
