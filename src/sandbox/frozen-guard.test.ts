@@ -46,3 +46,27 @@ test("the shell that waits for that ends when nothing is stopped any more", asyn
     sleeper.kill("SIGKILL");
   }
 });
+
+test("a shell that somebody ended costs the host nothing, and the next that is stopped has another", async () => {
+  const sleepers = [1, 2, 3].map(() => Bun.spawn({ cmd: ["sleep", "100"] }));
+  const [first, ...others] = sleepers.map(({ pid }) => pid);
+  try {
+    const host = await hostThatFreezes(
+      [first ?? 0],
+      `const { readFileSync } = await import("node:fs");
+       const shell = Number(readFileSync("/proc/self/task/" + process.pid + "/children", "utf8").trim());
+       process.kill(shell, "SIGKILL");
+       for (const pid of ${JSON.stringify(others)}) {
+         guard.watch(pid);
+         process.kill(pid, "SIGSTOP");
+         const left = () => readFileSync("/proc/self/task/" + process.pid + "/children", "utf8").trim().split(" ").map(Number);
+         while (left().includes(shell)) await new Promise(setImmediate);
+         await new Promise(setImmediate);
+       }`,
+    );
+    host.kill("SIGKILL");
+    await eventually("all go on", () => sleepers.every(({ pid }) => processState(pid) === "S"));
+  } finally {
+    for (const sleeper of sleepers) sleeper.kill("SIGKILL");
+  }
+});
