@@ -55,9 +55,7 @@ export function prepareCall(source: CallSource): PreparedCall {
   const given = streamed ? unread : body;
   const headers = meantHeaders({ headers: front, operation, body: given });
   const read = contract.readRequest(
-    given === undefined
-      ? { pathParameters, query: target.query, headers }
-      : { pathParameters, query: target.query, headers, body: given },
+    given === undefined ? { pathParameters, query: target.query, headers } : { pathParameters, query: target.query, headers, body: given },
     { validate: handler.validateIn !== false },
   );
   if (!read.ok) return { ok: false, problem: refusal(read, { headers }) };
@@ -101,7 +99,12 @@ interface Values {
   readonly headerValues: Readonly<Record<string, unknown>> | undefined;
 }
 
-function prepared({ incoming, operation, handler }: CallSource, values: Values, form: "json" | "bytes" | undefined, body: Uint8Array): PreparedCall {
+function prepared(
+  { incoming, operation, handler }: CallSource,
+  values: Values,
+  form: "json" | "bytes" | undefined,
+  body: Uint8Array,
+): PreparedCall {
   const { front, target, requestId } = incoming;
   const { traceparent, tracestate } = traceContext(front);
   const call: DispatchCall = {
@@ -138,21 +141,20 @@ function isJson(headers: HeaderReader): boolean {
 /** RFC 9110 §7.6.1, and `Expect`, which has been answered. */
 const hopByHop = new Set(["connection", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]);
 
-/** Without what was said to this hop alone. */
+/**
+ * Without what was said to this hop alone. What `Connection` names besides is kept: this is the last hop, and a client could
+ * take away with it what a proxy in front has added (an address, a user).
+ */
 function endToEnd(headers: HeaderList): HeaderList {
   for (let at = 0; at < headers.length; at += 2) if (hopByHop.has(headers[at] ?? "")) return withoutHops(headers);
   return headers;
 }
 
 function withoutHops(headers: HeaderList): HeaderList {
-  const dropped = new Set(hopByHop);
   const kept: string[] = [];
   for (let at = 0; at < headers.length; at += 2) {
-    if (headers[at] === "connection") for (const name of (headers[at + 1] ?? "").split(",")) dropped.add(name.trim().toLowerCase());
-  }
-  for (let at = 0; at < headers.length; at += 2) {
     const name = headers[at] ?? "";
-    if (!dropped.has(name)) kept.push(name, headers[at + 1] ?? "");
+    if (!hopByHop.has(name)) kept.push(name, headers[at + 1] ?? "");
   }
   return kept;
 }

@@ -89,6 +89,7 @@ describe("a request's head", () => {
     ["a byte beyond ASCII in the target", "GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400],
     ["another scheme", "GET ftp://a/b HTTP/1.1\r\nHost: a\r\n\r\n", 400],
     ["a user in the authority", "GET http://u@a/b HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+    ["a backslash in its path", "GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n", 400],
     ["an empty authority", "GET http:///b HTTP/1.1\r\nHost: a\r\n\r\n", 400],
     ["an authority alone", "GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 400],
     ["* for another verb than OPTIONS", "GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400],
@@ -126,6 +127,7 @@ describe("the Host", () => {
 
   test("is the authority of an absolute target, where there is one; a Host header is asked for all the same", () => {
     expect(accepted("GET http://b:81/c HTTP/1.1\r\nHost: a\r\n\r\n")).toMatchObject({ host: "b:81", target: "/c" });
+    expect(accepted("GET http://b:81/c HTTP/1.1\r\nA: a\r\nHost: a\r\n\r\n").headers).toEqual(["a", "a", "host", "b:81"]);
     expect(refused("GET http://b/c HTTP/1.1\r\n\r\n")).toBe(400);
   });
 });

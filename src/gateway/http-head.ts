@@ -15,7 +15,7 @@ export interface RequestHead {
   /** In origin-form without dot segments, or "*". */
   readonly target: string;
   readonly host: string | undefined;
-  /** Names in lower case and values, as they came. */
+  /** Names in lower case and values, as they came; the host is that of the target, where it has one. */
   readonly headers: readonly string[];
   readonly framing: Framing;
   readonly isHttp10: boolean;
@@ -246,11 +246,12 @@ function judge(method: string, raw: string, notes: Notes, headers: readonly stri
   if (expects && notes.expect?.toLowerCase() !== "100-continue") {
     return { refusal: { kind: "expectation-failed", detail: "The request expects something else than 100-continue" } };
   }
+  const authority = typeof target === "string" ? undefined : target.authority;
   return {
     method,
     target: typeof target === "string" ? target : target.target,
-    host: typeof target === "string" ? notes.host : (target.authority ?? notes.host),
-    headers,
+    host: authority ?? notes.host,
+    headers: authority === undefined ? headers : withHost(headers, authority),
     framing,
     isHttp10,
     isLast: isLast(notes.connection, isHttp10),
@@ -268,14 +269,19 @@ function refusedHead(refusal: Refusal): RefusedHead {
   };
 }
 
+/** RFC 9112 §3.2.2: what Host says is to be ignored where the target has an authority. */
+function withHost(headers: readonly string[], authority: string): readonly string[] {
+  return headers.map((text, index) => (index % 2 === 1 && headers[index - 1] === "host" ? authority : text));
+}
+
 function judgeHost(host: string | undefined, isHttp10: boolean): Refusal | undefined {
   if (host === undefined) return isHttp10 ? undefined : badRequest("The request has no Host");
   return isHost(host) ? undefined : badRequest("The request's Host is not one host name or address");
 }
 
-/** A path in which nothing could be a dot segment. */
+/** A path in which nothing could be a dot segment, nor be taken for a slash. */
 function isPlainPath(target: string): boolean {
-  return target.startsWith("/") && !target.includes("/.") && !target.includes("/%");
+  return target.startsWith("/") && !target.includes("/.") && !target.includes("/%") && !target.includes("\\");
 }
 
 function isLast(connection: string | undefined, isHttp10: boolean): boolean {

@@ -21,7 +21,7 @@ describe("a request target", () => {
     ["/.well-known/x", "/.well-known/x"],
     ["/a/.b", "/a/.b"],
     ["/a%2f..%2fb", "/a%2f..%2fb"],
-    ["/a\\..\\b", "/a\\..\\b"],
+    ["/?a\\..\\b", "/?a\\..\\b"],
     ["/a;/..;/b", "/a;/..;/b"],
     ["/%252e%252e/b", "/%252e%252e/b"],
     ["/?/../a", "/?/../a"],
@@ -37,6 +37,13 @@ describe("a request target", () => {
   ])("%s is %s of %s", (raw, target, authority) => {
     expect(readUnusualTarget("GET", raw)).toEqual({ target, authority });
   });
+
+  test.each(["/a\\b", "/\\..\\b?c", "http://b/a\\b", "http://b\\c/a"])(
+    "%s is refused for its backslash, which some take for a slash",
+    (raw) => {
+      expect(readUnusualTarget("GET", raw)).toMatchObject({ kind: "bad-request", detail: expect.stringContaining("backslash") });
+    },
+  );
 
   test("* is the server itself, by OPTIONS alone, also as a URL without a path", () => {
     expect(readUnusualTarget("OPTIONS", "*")).toEqual({ target: "*" });
