@@ -1,6 +1,6 @@
 /** The template of functions as its users have it: in a folder of its own, with what `npm install` puts there. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { ownEnvironment, root, urocket } from "./urocket-command.ts";
@@ -28,6 +28,13 @@ test("its types are up to date", async () => {
 
 test("it type-checks", () => {
   expect(run([join(root, "node_modules/.bin/tsc"), "-p", "."])).toEqual({ code: 0, output: "" });
+});
+
+test("it type-checks without its tests too", () => {
+  using bare = appOf({});
+  cpSync(app.folder, bare.folder, { recursive: true });
+  rmSync(bare.path("src/functions.test.ts"));
+  expect(run([join(root, "node_modules/.bin/tsc"), "-p", bare.folder])).toEqual({ code: 0, output: "" });
 });
 
 test("its tests pass, as npm test runs them", () => {

@@ -5,15 +5,17 @@ import { join } from "node:path";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { lineAddresses, lineClient } from "./line-client.ts";
 import { serve } from "./serving.ts";
-import { ownEnvironment, root } from "./urocket-command.ts";
+import { ownEnvironment, root, urocket } from "./urocket-command.ts";
 
 let app: AppFolder;
 beforeAll(() => {
   app = appOf({});
   cpSync(join(root, "templates/tcp"), app.folder, { recursive: true });
-  mkdirSync(app.path("node_modules"));
+  mkdirSync(app.path("node_modules/@types"), { recursive: true });
   symlinkSync(root, app.path("node_modules/urocket"));
-  for (const name of ["bun-types", "@types"]) symlinkSync(join(root, "node_modules", name), app.path(`node_modules/${name}`));
+  // @types/bun is no more than a name for bun-types.
+  symlinkSync(join(root, "node_modules/bun-types"), app.path("node_modules/@types/bun"));
+  symlinkSync(join(root, "node_modules/@types/node"), app.path("node_modules/@types/node"));
 });
 afterAll(() => app[Symbol.dispose]());
 
@@ -40,7 +42,8 @@ test("it asks for this version of urocket, and for the types of its Bun", () => 
   }
   const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
   const { devDependencies } = JSON.parse(app.read("package.json")) as Manifest;
-  expect(devDependencies).toEqual({ urocket: `^${own.version}`, "bun-types": own.devDependencies["bun-types"] ?? "" });
+  const minor = /^\d+\.\d+/.exec(own.devDependencies["bun-types"] ?? "")?.[0] ?? "";
+  expect(devDependencies).toEqual({ urocket: `^${own.version}`, "@types/bun": expect.stringContaining(`^${minor}.`) });
 });
 
 test("it serves what its README says", async () => {
@@ -51,4 +54,11 @@ test("it serves what its README says", async () => {
   expect(await client.all()).toBe(
     'Ok: help, time, sum NUMBERS, reverse TEXT\nOk: 6.5\nOk: tekcoru\nErr: "what" is not a command; try help\n',
   );
+});
+
+test("nothing of it is doubtful to urocket check, nothing being installed", async () => {
+  using fresh = appOf({});
+  cpSync(join(root, "templates/tcp"), fresh.folder, { recursive: true });
+  const { code, stdout } = await urocket(["check"], { cwd: fresh.folder });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("1 listener, 0 errors, 0 warnings") });
 });

@@ -65,6 +65,19 @@ try { f(1, { b: 2 }); } catch (error) { error.message; }
     expect(await of(text, { "note.txt": "", "node_modules/untyped/index.js": "module.exports = () => {};\n" })).toEqual([]);
   });
 
+  test("need no types of what the platform has beyond its usual library, nor those that a tsconfig.json names", async () => {
+    const text = `export const f = async (bytes: ReadableStream<Uint8Array>) => {
+  const copy = ReadableStream.from([1]);
+  return [copy, await bytes.text(), Reflect.nothing, bytes.nothing];
+};
+`;
+    const options = '{ "compilerOptions": { "strict": true, "lib": ["ESNext", "DOM"], "types": ["bun", "bun-types", "node"] } }';
+    expect(await of(text, { "tsconfig.json": options })).toEqual([
+      "error f.ts:3:45 Property 'nothing' does not exist on type 'typeof Reflect' (TS2339)",
+      expect.stringMatching(/^error f\.ts:3:60 Property 'nothing' does not exist on type 'ReadableStream<Uint8Array/),
+    ]);
+  });
+
   test("know the platform where its types are installed", async () => {
     const app = appWith({
       "f.ts": "export const f: number = Bun.version;\n",

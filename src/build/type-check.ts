@@ -43,8 +43,9 @@ export async function checkTypes(request: TypeCheckRequest): Promise<TypeCheck> 
   const { faults, files } = readOutput(end.output, request);
   // Something other than types made it fail.
   if (end.exitCode !== 0 && faults.length === 0) return { diagnostics: [notChecked(request, firstLine(end.errors))], files };
-  const told = faults.flatMap((fault) => judge(fault, request.folder) ?? []);
-  return { diagnostics: await Promise.all(told.slice(0, typeErrorsMax).map(toDiagnostic)), files };
+  const judged = faults.flatMap((fault) => judge(fault, request.folder) ?? []).slice(0, typeErrorsMax);
+  const told = await Promise.all(judged.map(toDiagnostic));
+  return { diagnostics: told.filter((diagnostic) => !isOfPlatform(diagnostic)), files };
 }
 
 function notChecked({ folder }: TypeCheckRequest, why: string): Diagnostic {
@@ -64,6 +65,7 @@ async function writeProject({ folder, work, packages }: TypeCheckRequest, source
     await mkdir(join(declaration, ".."), { recursive: true });
     await writeFile(declaration, `export * from ${JSON.stringify(file)};\n`);
   }
+  await standInForPlatform(types, packages);
   if (packages !== undefined) await symlink(packages, join(work, "node_modules"));
   const typeRoots = [types, ...(packages === undefined ? [] : [join(packages, "@types")])];
   const project = {
@@ -74,6 +76,20 @@ async function writeProject({ folder, work, packages }: TypeCheckRequest, source
     references: [],
   };
   await writeFile(join(work, "tsconfig.json"), JSON.stringify(project));
+}
+
+/**
+ * Types of the platform that a tsconfig.json may name, and that are not among the app's `@types`: the checker looks at nothing else
+ * where one of them is missing.
+ */
+async function standInForPlatform(types: string, packages: string | undefined): Promise<void> {
+  for (const name of ["bun", "bun-types", "node"]) {
+    if (packages !== undefined && existsSync(join(packages, "@types", name))) continue;
+    const installed = packages === undefined ? undefined : join(packages, name, "index.d.ts");
+    const found = name === "bun-types" && installed !== undefined && existsSync(installed);
+    await mkdir(join(types, name));
+    await writeFile(join(types, name, "index.d.ts"), found ? `/// <reference path=${JSON.stringify(installed)} />\n` : "export {};\n");
+  }
 }
 
 /** What the bundler does, whatever an app's own options say of another way to build it. */
@@ -109,6 +125,25 @@ function defaultOptions(packages: string | undefined): object {
     types: installed,
   };
 }
+
+/** Whether a member that the checker does not know is one that the runtime has: `ReadableStream.from`, of a stream `text()`. */
+function isOfPlatform({ place, message }: Diagnostic): boolean {
+  const [, member, type, code] = /^Property '(\w+)' does not exist on type '(?:typeof )?(\w*).*\(TS(2339|2550|2551)\)$/.exec(message) ?? [];
+  if (member === undefined || code === undefined) return false;
+  const [owner] = /\w+(?=\s*\??\.\s*$)/.exec(place?.text?.slice(0, place.column - 1) ?? "") ?? [];
+  return hasMember(globalOf(owner), member) || hasMember(globalOf(type)?.["prototype"], member);
+}
+
+/** A class or namespace of the platform. */
+function globalOf(name: string | undefined): Readonly<Record<string, unknown>> | undefined {
+  const found: unknown = name !== undefined && /^[A-Z]/.test(name) ? Reflect.get(globalThis, name) : undefined;
+  return isBearing(found) ? found : undefined;
+}
+
+const isBearing = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "function" || (typeof value === "object" && value !== null);
+
+const hasMember = (value: unknown, member: string): boolean => isBearing(value) && member in value;
 
 interface Fault {
   /** Absolute; undefined: of the project as a whole. */

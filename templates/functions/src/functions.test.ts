@@ -1,4 +1,3 @@
-/// <reference types="bun" />
 /** Handlers are called without a host; run with `npm test`. */
 import { expect, test } from "bun:test";
 import { callHandler, testContext } from "urocket/testing";
