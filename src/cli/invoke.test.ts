@@ -120,6 +120,7 @@ describe("is refused with what to do, exit 2,", () => {
     [["echo", "-p", "word"], 'Cannot use --param "word": it is not of the form name=value'],
     [["echo", "-H", "a b: c"], 'Cannot use --header "a b: c": it is not of the form name: value'],
     [["echo", "-d", "@/nonexistent/x"], "Cannot send /nonexistent/x: there is no such file"],
+    [["GET", "/echo/a"], "there is no such folder\n  Write verb and path as one word: 'GET /echo/a'"],
     [["echo", "/nonexistent"], "Cannot invoke an operation of /nonexistent: there is no such folder"],
   ])("%p", async (args, words) => {
     const { code, stdout, stderr } = await ask(args);

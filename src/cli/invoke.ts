@@ -3,7 +3,7 @@
  * asked; else the app is started for the call, on a port that nobody knows, and stopped after it.
  */
 import { resolve } from "node:path";
-import type { App } from "../config/app.ts";
+import { type App, methods } from "../config/app.ts";
 import { loadServiceFile } from "../config/service-file.ts";
 import type { Environment } from "../config/settings.ts";
 import type { Contract } from "../contract/contract.ts";
@@ -34,8 +34,7 @@ export async function invoke(
   const complaints: Complaint[] = [];
   const read = readFlags(flags, (complaint) => complaints.push(complaint));
   const why = whyNoFolder(kindOfPath(root));
-  if (why !== undefined)
-    complaints.push({ message: `Cannot invoke an operation of ${root}: ${why}`, hint: "Name the folder that holds the service file." });
+  if (why !== undefined) complaints.push({ message: `Cannot invoke an operation of ${root}: ${why}`, hint: folderHint(operation, folder) });
   if (complaints.length > 0) return refuse(complaints, terminal);
   const found = await findApp(root, terminal);
   if (found === undefined) return exitCode.usage;
@@ -47,6 +46,12 @@ export async function invoke(
     call({ target: target.target, found, read, flags, answering, terminal, signal }),
   );
 }
+
+/** A shell makes two words of a verb and a path that are not quoted. */
+const folderHint = (operation: string, folder: string): string =>
+  folder.startsWith("/") && methods.some((method) => method === operation.toUpperCase())
+    ? `Write verb and path as one word: '${operation} ${folder}'`
+    : "Name the folder that holds the service file.";
 
 function refuse(complaints: readonly Complaint[], { err }: Terminal): ExitCode {
   for (const complaint of complaints) complain(err, complaint);

@@ -140,7 +140,7 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
     .argument("[dir]", "folder to make or fill", ".")
     .option(
       "-t, --template <name>",
-      "what kind of app: functions (TypeScript), scripts (sh, Python and PHP) or tcp (lines over TCP) (default: scripts)",
+      "what kind of app: functions (TypeScript), scripts (sh, Python and PHP) or tcp (lines over TCP)",
       "scripts",
     )
     .action(async (folder: string, { template }: { readonly template: string }) => {
