@@ -46,7 +46,7 @@ export interface FleetEvents {
   none(reason: string): void;
 }
 
-/** Wait before an instance that died is replaced: doubled for each death in a row, until one has become ready. */
+/** Wait before an instance that died is replaced: doubled for each death in a row, until one has done some work or lived for the longest. */
 const backOffMs = { first: 100, max: 10_000 } as const;
 /** An instance without work is frozen after so long, in ms, or after half of `idle`, whichever is sooner. */
 const freezeAfterMs = 10_000;
@@ -225,7 +225,6 @@ export class Fleet {
 
   #joined(member: Member): void {
     member.served = true;
-    this.#deathsInARow = 0;
     // From here the path is this pool's own: nobody else's is ever taken.
     this.#takesOverReplySocket = false;
     for (const old of this.members.all) if (old.successor?.member === member) this.#dismiss(old, old.successor.why);
@@ -233,6 +232,7 @@ export class Fleet {
   }
 
   #freed(member: Member, sound: boolean): void {
+    if (sound) this.#deathsInARow = 0;
     const ejection = afterWork(member.ejection, sound, sound ? 0 : performance.now());
     if (ejection !== member.ejection) {
       member.ejection = ejection;
@@ -264,6 +264,7 @@ export class Fleet {
     const expected = member.leaving !== undefined || member === this.#first || this.#closing;
     this.#reports.stopped(member.instance.id, expected ? (member.leaving?.why ?? reason) : reason, expected);
     if (this.#sharedOwner === member.instance) this.#sharedOwner = undefined;
+    if (member.served && performance.now() - member.instance.startedMs > backOffMs.max) this.#deathsInARow = 0;
     if (!expected) this.#replace(reason, member.served);
     // What came while it left waits for another.
     else if (member !== this.#first) this.#events.fewer();

@@ -83,6 +83,15 @@ describe("a call", () => {
   });
 });
 
+test("an instance that dies by itself as soon as it serves is started less and less often", async () => {
+  trial = new PoolTrial({ functions: { hello: "() => 1" }, prelude: "setTimeout(() => process.exit(3), 30);" });
+  await trial.pool.start();
+  // Each life takes 50 ms or more: without a pause there would be tens of them.
+  await Bun.sleep(1_500);
+  expect(trial.stopped.length).toBeGreaterThan(1);
+  expect(trial.stopped.length).toBeLessThan(7);
+});
+
 test("functions that cannot be loaded are told once, with the last words, and nothing is left", async () => {
   trial = new PoolTrial({ functions: { hello }, prelude: `process.stderr.write("no such thing"); process.exit(3);` });
   const started = await trial.pool.start().catch((error: Error) => error);
