@@ -17,6 +17,7 @@ export const packageOf = {
   make: "make",
   zsh: "zsh",
   fish: "fish",
+  chromium: "chromium",
 } as const;
 
 export type SystemTool = keyof typeof packageOf;
