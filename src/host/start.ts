@@ -3,15 +3,12 @@
  * the opposite order. What it starts it ends, also when a later step fails.
  */
 import { lookup } from "node:dns/promises";
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import type { App, Limits } from "../config/app.ts";
-import { runtimeFolders } from "../config/surroundings.ts";
-import { removeUnusedBuilds } from "../build/build-store.ts";
 import { RunnerBundle } from "../build/runner-bundle.ts";
 import type { Front } from "../gateway/front.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { openHttpFront } from "../gateway/http-front.ts";
+import { connectionsWithin } from "../gateway/http-limits.ts";
 import type { ServedOperation } from "../gateway/operation.ts";
 import type { Pages } from "../gateway/pages.ts";
 import { Router } from "../gateway/router.ts";
@@ -20,13 +17,14 @@ import { InstanceFailure } from "../pool/instance.ts";
 import type { PoolEvents } from "../pool/pool.ts";
 import { Spares } from "../pool/spares.ts";
 import { detectMemoryAccounting, sweepGroups } from "../sandbox/instance-groups.ts";
+import { openFilesMax } from "../sandbox/open-files.ts";
 import { docsPages } from "./docs-pages.ts";
 import type { HostSettings, ReloadedApp, ReloadOutcome, RunningHost, ServedApp, StartFailure, StartOutcome } from "./host.ts";
+import { HostFolder } from "./host-folder.ts";
 import { Listeners } from "./listeners.ts";
 import type { LoadedApp } from "./load-app.ts";
 import { filesOf, loadApps, loadForHost } from "./load-apps.ts";
 import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision.ts";
-import { describeHost, openRunFolder, passable } from "./run-folder.ts";
 import { type DeliveredSecrets, deliverSecrets } from "./secrets.ts";
 import { httpListenFailure, messageOf, revisionProblem, toStartFailure } from "./start-failure.ts";
 import { TypeChecks } from "./type-checks.ts";
@@ -34,14 +32,21 @@ import { FileWatch } from "./watch.ts";
 
 /** Starts a host. A failure leaves nothing behind. */
 export async function startHost(settings: HostSettings): Promise<StartOutcome> {
-  const host = new Host(settings);
+  let folder: HostFolder;
+  try {
+    // First, so that nothing of theirs is taken for ours.
+    sweepGroups();
+    folder = new HostFolder();
+  } catch (error) {
+    return { ok: false, failure: toStartFailure(error) };
+  }
+  const host = new Host(settings, folder);
   const failed = async (failure: StartFailure): Promise<StartOutcome> => {
     await host.stop();
     return { ok: false, failure };
   };
   try {
-    host.open();
-    const loaded = await loadApps(settings, host.buildsFolder);
+    const loaded = await loadApps(settings, folder.builds);
     if (!loaded.ok) return await failed({ kind: "configuration", problems: loaded.problems });
     const unknown = await findAddress(settings.address);
     if (unknown !== undefined) return await failed(unknown);
@@ -81,6 +86,7 @@ interface Serving {
 
 class Host implements RunningHost {
   readonly #settings: HostSettings;
+  readonly #folder: HostFolder;
   readonly #gateway: Gateway;
   readonly #serving: Serving[] = [];
   readonly #retiring = new Map<Revision, Promise<void>>();
@@ -95,10 +101,7 @@ class Host implements RunningHost {
   #spares: Spares | undefined;
   #sparesStarted = false;
   /** In "dev" only. */
-  #typeChecks: TypeChecks | undefined;
-  #runFolder: string | undefined;
-  #appFolders = 0;
-  #secretFolders = 0;
+  readonly #typeChecks: TypeChecks | undefined;
   #front: Front | undefined;
   #draining: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -106,9 +109,11 @@ class Host implements RunningHost {
   /** The new version of a reload that is under way. */
   #starting: Revision | undefined;
 
-  constructor(settings: HostSettings) {
+  constructor(settings: HostSettings, folder: HostFolder) {
     this.#settings = settings;
-    const { log, timing, docs } = settings;
+    this.#folder = folder;
+    const { log, timing, docs, mode, onTypes } = settings;
+    if (mode === "dev" && onTypes !== undefined) this.#typeChecks = new TypeChecks(folder.builds, onTypes);
     this.#gateway = new Gateway({ log, timing, ...(docs ? { pages: (path) => this.#docs?.(path) } : {}) });
     this.#listeners = new Listeners(log);
     this.#watch = new FileWatch((seenAt) => {
@@ -118,24 +123,10 @@ class Host implements RunningHost {
     });
   }
 
-  /** Makes room for what lives only while it runs. What hosts that were killed left behind goes first, so that nothing of theirs is taken for ours. */
-  open(): void {
-    sweepGroups();
-    this.#runFolder = openRunFolder(runtimeFolders());
-    mkdirSync(this.buildsFolder, { mode: 0o700 });
-    const { mode, onTypes } = this.#settings;
-    if (mode === "dev" && onTypes !== undefined) this.#typeChecks = new TypeChecks(this.buildsFolder, onTypes);
-  }
-
-  /** Where functions are built. */
-  get buildsFolder(): string {
-    return join(this.#runFolder ?? "", "builds");
-  }
-
   async start(apps: readonly ReadyApp[]): Promise<void> {
     const { address, port, log, watch } = this.#settings;
     const limited = apps.some(({ app: { limits } }) => isLimited(limits));
-    this.#spares = new Spares({ folder: this.#runFolder ?? "", count: 0, runner: this.#runner, limited });
+    this.#spares = new Spares({ folder: this.#folder.path, count: 0, runner: this.#runner, limited });
     const revisions = apps.map((loaded) => this.#makeRevision(loaded));
     const router = new Router(revisions.flatMap((revision) => revision.routes));
     for (const revision of revisions) {
@@ -156,6 +147,7 @@ class Host implements RunningHost {
         {
           address,
           port,
+          limits: { connectionsMax: connectionsWithin(openFilesMax()) },
           onRefused: (refused) => log.exchange(refused),
           onDefect: (error) =>
             log.host({
@@ -170,7 +162,7 @@ class Host implements RunningHost {
       throw httpListenFailure(error, { address, port });
     }
     this.#startSpares();
-    this.#describe();
+    this.#folder.describe(this);
     if (watch) this.#watchFiles();
     this.#tellMemoryAccounting();
     for (const { loaded } of revisions) this.#typeChecks?.check(loaded);
@@ -253,7 +245,7 @@ class Host implements RunningHost {
     await this.#reloading?.catch(() => {});
     await this.#front?.close();
     this.#gateway.close();
-    if (this.#runFolder !== undefined) rmSync(this.#runFolder, { recursive: true, force: true });
+    this.#folder.remove();
   }
 
   /** All that something is left of. */
@@ -262,22 +254,17 @@ class Host implements RunningHost {
     return [...this.#serving.map(({ revision }) => revision), ...this.#retiring.keys(), ...starting];
   }
 
-  /** Tells other commands on this machine where it listens, and for which apps. */
-  #describe(): void {
-    describeHost(this.#runFolder ?? "", { url: this.url, apps: this.apps });
-  }
-
   /** Not while apps are loaded, which may turn out to be made of an old build again. */
   #removeBuilds(): void {
     if (this.#reloading !== undefined || this.#stopping !== undefined) return;
-    removeUnusedBuilds(this.buildsFolder, new Set(this.#revisions.flatMap(({ loaded }) => loaded.build?.folder ?? [])));
+    this.#folder.keepBuilds(this.#revisions.flatMap(({ loaded }) => loaded.build?.folder ?? []));
   }
 
   /** Runners for functions that will be started, once what they run is one file. */
   #startSpares(): void {
     if (this.#sparesStarted || !this.#serving.some(({ revision }) => revision.loaded.build !== undefined)) return;
     this.#sparesStarted = true;
-    void this.#runner.make(this.buildsFolder, this.#beside.signal).then(() => this.#spares?.resize(this.#settings.spares));
+    void this.#runner.make(this.#folder.builds, this.#beside.signal).then(() => this.#spares?.resize(this.#settings.spares));
   }
 
   #tellMemoryAccounting(): void {
@@ -288,7 +275,7 @@ class Host implements RunningHost {
   }
 
   #makeRevision(loaded: ReadyApp, replaces?: Revision): Revision {
-    const folder = replaces?.folder ?? this.#makeAppFolder();
+    const folder = replaces?.folder ?? this.#folder.makeAppFolder();
     const { log } = this.#settings;
     const events: PoolEvents = {
       output: (instance, { id, ...line }) =>
@@ -309,15 +296,7 @@ class Host implements RunningHost {
   #deliverSecrets({ app }: ReadyApp, folder: string): DeliveredSecrets | undefined {
     const { secretsFolder } = this.#settings;
     if (app.secrets.length === 0 || secretsFolder === undefined) return undefined;
-    return deliverSecrets(app, secretsFolder, join(folder, `secrets-${this.#secretFolders++}`));
-  }
-
-  /** An app's revisions share a folder, so that a reply which reaches another revision's socket finds its own instance. */
-  #makeAppFolder(): string {
-    const folder = join(this.#runFolder ?? "", `a${this.#appFolders++}`);
-    mkdirSync(folder, { mode: passable });
-    chmodSync(folder, passable);
-    return folder;
+    return deliverSecrets(app, secretsFolder, this.#folder.newSecretsFolder(folder));
   }
 
   async #reloadAll(askedAt: number): Promise<ReloadOutcome> {
@@ -329,7 +308,7 @@ class Host implements RunningHost {
       apps.push(told);
       this.#settings.onReload?.(told);
     }
-    if (this.#stopping === undefined && apps.some(({ outcome }) => outcome === "reloaded")) this.#describe();
+    if (this.#stopping === undefined && apps.some(({ outcome }) => outcome === "reloaded")) this.#folder.describe(this);
     return { apps };
   }
 
@@ -375,7 +354,7 @@ class Host implements RunningHost {
   async #load(folder: string, others: readonly App[]): Promise<LoadedApp | undefined> {
     const { signal } = this.#beside;
     try {
-      return await loadForHost(folder, this.#settings, { buildInto: this.buildsFolder, others, signal });
+      return await loadForHost(folder, this.#settings, { buildInto: this.#folder.builds, others, signal });
     } catch (error) {
       if (signal.aborted) return undefined;
       throw error;
