@@ -36,3 +36,12 @@ export const httpLimits: HttpLimits = {
   lingerMs: 5_000,
   sweepMs: 1_000,
 };
+
+/**
+ * So many connections that a flood of them leaves a quarter of the descriptors for everything else: without any left no instance
+ * can be started, or cleaned up after.
+ * @param openFilesMax descriptors that the process may have; undefined: as many as it likes.
+ */
+export function connectionsWithin(openFilesMax: number | undefined): number {
+  return Math.min(httpLimits.connectionsMax, Math.floor((openFilesMax ?? Infinity) * 0.75));
+}
