@@ -18,6 +18,8 @@ export interface RawConnection extends Disposable {
   readonly closed: Promise<void>;
   /** Reads no more of what the peer sends. */
   pause(): void;
+  /** Reads on. */
+  resume(): void;
   /** Sends nothing any more, and still reads. */
   finish(): void;
   /** Ends the connection at once. */
@@ -70,6 +72,7 @@ export async function connectRaw(port: number): Promise<RawConnection> {
     response,
     closed,
     pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
     finish: () => void socket.end(),
     drop: () => void socket.destroy(),
     [Symbol.dispose]: () => void socket.destroy(),

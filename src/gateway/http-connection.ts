@@ -53,6 +53,8 @@ export class HttpConnection implements ExchangeConnection {
   #sink: BodySink | undefined;
   #expectsContinue = false;
   #skippedBytes = 0;
+  /** When the last answer was whole, in the sweep's time. */
+  #answeredMs = 0;
   /** Whoever reads the body asked for a pause. */
   #isPaused = false;
   #isSocketPaused = false;
@@ -78,6 +80,15 @@ export class HttpConnection implements ExchangeConnection {
 
   get date(): string {
     return this.#context.date;
+  }
+
+  /** What waits of an answer that is whole: nobody else counts it any more. */
+  get unsentBytes(): number {
+    return this.#phase === "finishing" ? this.#output.pendingBytes : 0;
+  }
+
+  get answeredMs(): number {
+    return this.#answeredMs;
   }
 
   // What the socket tells
@@ -225,7 +236,7 @@ export class HttpConnection implements ExchangeConnection {
     this.#sink = undefined;
     this.#isPaused = false;
     if (isLast) this.#isLast = true;
-    this.#sinceMs = this.#context.nowMs;
+    this.#sinceMs = this.#answeredMs = this.#context.nowMs;
     this.#advance();
   }
 

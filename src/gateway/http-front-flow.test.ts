@@ -288,6 +288,26 @@ describe("a client that takes too long", () => {
     await bed.front.drain();
   });
 
+  test("of many that take their answers too slowly, those that were answered first are cut off when all hold too much", async () => {
+    const answer = new Uint8Array(20_000_000);
+    await using bed = new FrontBed({
+      handler: (exchange) => exchange.respond(200, [], answer),
+      limits: { unsentBytesMax: 30_000_000, sweepMs },
+    });
+    using first = await bed.connect();
+    using second = await bed.connect();
+    for (const [index, client] of [first, second].entries()) {
+      client.pause();
+      client.send(get("/"));
+      await bed.reached(index);
+      await Bun.sleep(3 * sweepMs);
+    }
+    first.resume();
+    await first.closed;
+    second.resume();
+    expect((await second.response())?.body).toHaveLength(answer.length);
+  });
+
   test("to stop sending, after its last answer, is cut off", async () => {
     await using bed = new FrontBed({ limits: { lingerMs: 50, sweepMs } });
     const client = await open(bed.port);
@@ -301,11 +321,11 @@ describe("a client that takes too long", () => {
   });
 
   test("while its request is with the handler is left in peace", async () => {
-    await using bed = new FrontBed({ limits: { headMs: 1, idleMs: 1, stalledMs: 1, lingerMs: 1, sweepMs: 1 } });
+    await using bed = new FrontBed({ limits: { headMs: 1, idleMs: 200, stalledMs: 1, lingerMs: 1, sweepMs: 1 } });
     using client = await bed.connect();
-    using other = await bed.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
     const exchange = await bed.reached(0);
+    using other = await bed.connect();
     await other.closed;
     exchange.respond(200, [], "in the end");
     expect((await client.response())?.body).toBe("in the end");

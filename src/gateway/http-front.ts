@@ -133,8 +133,26 @@ class HttpFront implements Front, ConnectionContext {
 
   readonly #sweep = (): void => {
     this.#readClock();
-    for (const connection of this.#connections) connection.sweep(this.nowMs);
+    let unsentBytes = 0;
+    for (const connection of this.#connections) {
+      connection.sweep(this.nowMs);
+      unsentBytes += connection.unsentBytes;
+    }
+    if (unsentBytes > this.limits.unsentBytesMax) this.#cutOff(unsentBytes - this.limits.unsentBytesMax);
   };
+
+  /** Gives so much memory back: a client that takes a byte now and then would keep its answer for as long as it likes. */
+  #cutOff(bytes: number): void {
+    const slow = [...this.#connections]
+      .filter(({ unsentBytes }) => unsentBytes > 0)
+      .toSorted((one, other) => one.answeredMs - other.answeredMs);
+    let surplus = bytes;
+    for (const connection of slow) {
+      if (surplus <= 0) return;
+      surplus -= connection.unsentBytes;
+      connection.terminate();
+    }
+  }
 
   #readClock(): void {
     this.nowMs = performance.now();

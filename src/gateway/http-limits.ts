@@ -22,6 +22,8 @@ export interface HttpLimits {
   readonly idleMs: number;
   /** How long a client may take nothing of an answer that is whole, in ms. */
   readonly stalledMs: number;
+  /** Bytes of whole answers that wait for their clients, all together; over it those that wait for longest are cut off. */
+  readonly unsentBytesMax: number;
   /** How long the rest of a request is read after its answer was the connection's last, so that the client gets to see it, in ms. */
   readonly lingerMs: number;
   /** How often connections are looked at, in ms: each of the above is exceeded by up to twice that. */
@@ -33,6 +35,7 @@ export const httpLimits: HttpLimits = {
   headMs: 10_000,
   idleMs: 60_000,
   stalledMs: 30_000,
+  unsentBytesMax: 256 * 1024 * 1024,
   lingerMs: 5_000,
   sweepMs: 1_000,
 };
