@@ -30,9 +30,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** What the code of a file may hold only in some places. A place is a folder of src/ or a file in it. */
 const reserved: readonly { readonly what: string; readonly pattern: RegExp; readonly places: readonly string[] }[] = [
-  { what: "prints", pattern: /\bconsole\.|\bprocess\.(stdout|stderr)\b|\bBun\.(stdout|stderr)\b/, places: ["cli", "runner/main.ts", "runner/author-process.ts"] },
+  {
+    what: "prints",
+    pattern: /\bconsole\.|\bprocess\.(stdout|stderr)\b|\bBun\.(stdout|stderr)\b/,
+    places: ["cli", "runner/main.ts", "runner/author-process.ts"],
+  },
   { what: "ends the process", pattern: /\bprocess\.(exit|abort|reallyExit)\b|\bprocess\.exitCode\s*=/, places: ["cli", "runner/main.ts"] },
-  { what: "reads the environment", pattern: /\bprocess\.env\b|\bBun\.env\b/, places: ["config", "cli", "runner/main.ts", "runner/author-process.ts", "build/bundle.ts", "build/bundle-plugins.ts"] },
+  {
+    what: "reads the environment",
+    pattern: /\bprocess\.env\b|\bBun\.env\b/,
+    places: ["config", "cli", "runner/main.ts", "runner/author-process.ts", "build/bundle.ts", "build/bundle-plugins.ts"],
+  },
   { what: "reads the arguments", pattern: /\bprocess\.argv\b|\bBun\.argv\b/, places: ["cli"] },
   { what: "touches the kernel's control files", pattern: /["'`]\/(proc|sys)\b/, places: ["sandbox"] },
   {

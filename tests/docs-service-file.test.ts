@@ -20,7 +20,14 @@ describe("docs/service-file.md", () => {
     const examples = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml = ""]) => yaml).filter((yaml) => yaml.includes("paths:"));
     expect(examples).toHaveLength(2);
     for (const yaml of examples) {
-      using app = appOf({ "urocket-service.yaml": yaml, "openapi.yaml": "", "scripts/list.php": "", "src/functions.ts": "", "src/pets.ts": "", "src/fib.ts": "" });
+      using app = appOf({
+        "urocket-service.yaml": yaml,
+        "openapi.yaml": "",
+        "scripts/list.php": "",
+        "src/functions.ts": "",
+        "src/pets.ts": "",
+        "src/fib.ts": "",
+      });
       expect(await loadServiceFile(app.folder)).toMatchObject({ ok: true });
     }
   });
