@@ -133,8 +133,8 @@ export const note = async ({ params }) => {
     expect(killed.size).toBeGreaterThan(0);
     expect(reloads).toBe(4);
 
-    function kill({ runners }: Serving): void {
-      const [victim] = runners();
+    function kill(serving: Serving): void {
+      const [victim] = serving.runners();
       if (victim === undefined) return;
       killed.add(String(victim.pid));
       process.kill(victim.pid, "SIGKILL");

@@ -527,6 +527,7 @@ describe("a gateway", () => {
       const response = raw(it.front.url, `${head}Content-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}`);
       const handed = await it.reached(0);
       const { id, deadline, client, ...call } = handed.call;
+      expect(deadline).toBeGreaterThan(Date.now());
       expect(call).toEqual({
         call: 0,
         method: "POST",

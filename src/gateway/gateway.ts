@@ -122,7 +122,8 @@ export class Gateway {
   #nothing(incoming: IncomingRequest): void {
     const { front, target, requestId } = incoming;
     // OPTIONS * asks the host itself (RFC 9110 §9.3.7).
-    if (target.path !== "*") return this.#answer(incoming, { kind: "no-route", detail: `There is no operation at ${shortened(target.path)}` });
+    if (target.path !== "*")
+      return this.#answer(incoming, { kind: "no-route", detail: `There is no operation at ${shortened(target.path)}` });
     front.respond(204, ["x-request-id", requestId]);
     this.#record(incoming, 204);
   }

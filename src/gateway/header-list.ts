@@ -14,4 +14,3 @@ export function headerOf(headers: HeaderList, name: string): string | null {
 export function headerReader(headers: HeaderList): HeaderReader {
   return { get: (name) => headerOf(headers, name) };
 }
-

@@ -12,7 +12,10 @@ const opaque = {
 } as Partial<ContractOperation> as ContractOperation;
 
 function payload(type: string, body: Uint8Array, contract?: ContractOperation): Payload {
-  const operation = { handler: { kind: "program", inject: { encoding: "json" } }, ...(contract && { contract }) } as Partial<ServedOperation>;
+  const operation = {
+    handler: { kind: "program", inject: { encoding: "json" } },
+    ...(contract && { contract }),
+  } as Partial<ServedOperation>;
   return payloadOf({
     operation: operation as ServedOperation,
     headers: new Headers({ "content-type": type }),

@@ -69,7 +69,11 @@ export function refusal(read: ReadRequest & { ok: false }, source: Pick<PayloadS
  * The headers with the Content-Type that is meant: `curl -d` calls every body a form. Where the contract has no form but
  * JSON, curl's default means JSON. Only for curl itself: a browser's form must not pass for JSON (a way around CORS).
  */
-export function meantHeaders({ headers, operation: { contract }, body }: Pick<PayloadSource, "headers" | "operation" | "body">): HeaderReader {
+export function meantHeaders({
+  headers,
+  operation: { contract },
+  body,
+}: Pick<PayloadSource, "headers" | "operation" | "body">): HeaderReader {
   if (contract === undefined || body === undefined || !isCurlDefault(headers)) return headers;
   if (contract.takesMediaType("application/x-www-form-urlencoded") || !contract.takesMediaType("application/json")) return headers;
   return { get: (name) => (name === "content-type" ? "application/json" : headers.get(name)) };

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { replyHeaders } from "./reply-headers.ts";
 
 /** A flat list as pairs. */
-const pairs = (list: readonly string[]): [string, string][] => list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1] ?? ""]] : []));
+const pairs = (list: readonly string[]): [string, string][] =>
+  list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1] ?? ""]] : []));
 const times = { waitMs: 0, spawnMs: 0, runMs: 0 };
 
 function headersOf(headers: [string, string][], status = 200, hasBody = true): Record<string, string> | string {

@@ -110,7 +110,13 @@ describe("a router", () => {
 });
 
 describe("what answers everything below its path", () => {
-  const below = (method: string, path: string): RouteEntry<string> => ({ hosts: [], method, path, operation: `${method} ${path}…`, below: true });
+  const below = (method: string, path: string): RouteEntry<string> => ({
+    hosts: [],
+    method,
+    path,
+    operation: `${method} ${path}…`,
+    below: true,
+  });
   const router = new Router([...routes("GET /pets", "GET /v1/pets/{id}"), below("GET", "/v1"), below("POST", "/v1")]);
 
   test("gets what nothing else serves, and nothing outside", () => {
