@@ -1,0 +1,2 @@
+/** The greeting of the other measures. */
+export { hello } from "../functions/functions.ts";
