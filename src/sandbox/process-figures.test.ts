@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { controllerFolder } from "./control-groups.ts";
-import { ownPeakBytes, processFigures, processStart, processTree, programTree } from "./process-figures.ts";
+import { ownPeakBytes, processFigures, processStart, processState, processTree, programTree } from "./process-figures.ts";
 
 test("a process's figures are there while it lives and not after", async () => {
   const program = Bun.spawn(["sleep", "1000"], { stdin: "ignore" });
@@ -13,6 +13,21 @@ test("a process's figures are there while it lives and not after", async () => {
   expect(processFigures(program.pid)).toBeUndefined();
   expect(processStart(program.pid)).toBeUndefined();
   expect(ownPeakBytes()).toBeGreaterThan(1_000_000);
+});
+
+test("a process that ended is gone, though its parent never asks how", async () => {
+  const parent = Bun.spawn(["sh", "-c", "true & echo $!; exec sleep 1000"], { stdin: "ignore", stdout: "pipe" });
+  let text = "";
+  for await (const chunk of parent.stdout) {
+    text += Buffer.from(chunk).toString();
+    if (text.endsWith("\n")) break;
+  }
+  const ended = Number(text);
+  while (processState(ended) !== "Z") await new Promise((resolve) => setImmediate(resolve));
+  const told = [processFigures(ended), processStart(ended)];
+  parent.kill("SIGKILL");
+  await parent.exited;
+  expect(told).toEqual([undefined, undefined]);
 });
 
 test("a program's tree is found whole: children, those in sessions of their own, those whose parent is gone", async () => {

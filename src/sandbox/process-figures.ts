@@ -42,9 +42,10 @@ export function processState(pid: number): string | undefined {
   return readLine(pid)?.state;
 }
 
-/** When a process started, in ticks since boot; undefined when it is gone. */
+/** When a process started, in ticks since boot; undefined when it is gone, or a zombie whose parent does not look after it. */
 export function processStart(pid: number): number | undefined {
-  return readLine(pid)?.startTicks;
+  const line = readLine(pid);
+  return line === undefined || isDead(line) ? undefined : line.startTicks;
 }
 
 /** The most memory that this process itself ever took (VmHWM). */
