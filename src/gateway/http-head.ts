@@ -5,7 +5,7 @@
  */
 import { type Framing, readFraming } from "./http-framing.ts";
 import { headBytesMax, headerLinesMax, methodBytesMax, targetBytesMax } from "./http-limits.ts";
-import { type HeaderName, type HeaderRole, headerName } from "./http-names.ts";
+import { type HeaderName, type HeaderRole, headerName, repeatedText } from "./http-names.ts";
 import { badRequest, isRefusal, type Refusal } from "./http-refusal.ts";
 import { carriageReturn, colon, lineFeed, space, tab, targetBytes, tokenBytes, valueBytes } from "./http-syntax.ts";
 import { isHost, readUnusualTarget } from "./http-target.ts";
@@ -217,14 +217,19 @@ class Notes implements Record<HeaderRole, string | undefined> {
 
 function readHead(): RequestHead | RefusedHead {
   const { bytes, start, names, values } = scan;
-  const text = bytes.toString("latin1", start, scan.at);
-  const method = text.slice(0, scan.methodEnd - start);
-  const raw = text.slice(scan.targetStart - start, scan.targetEnd - start);
+  const method = repeatedText(bytes, start, scan.methodEnd);
+  const raw = bytes.toString("latin1", scan.targetStart, scan.targetEnd);
   const notes = new Notes();
   const headers: string[] = [];
+  // Of the values that are not repeated: they are parts of one text.
+  let text: string | undefined;
   for (let index = 0; index < scan.headers; index++) {
-    const { name, role } = names[index] as HeaderName;
-    const value = text.slice((values[index * 2] as number) - start, (values[index * 2 + 1] as number) - start);
+    const { name, role, repeats } = names[index] as HeaderName;
+    const from = values[index * 2] as number;
+    const to = values[index * 2 + 1] as number;
+    const value = repeats
+      ? repeatedText(bytes, from, to)
+      : (text ??= bytes.toString("latin1", start, scan.at)).slice(from - start, to - start);
     headers.push(name, value);
     // Two lines of one of these are a list: not one host, not one length.
     if (role !== undefined) notes[role] = notes[role] === undefined ? value : `${notes[role]},${value}`;

@@ -1,6 +1,7 @@
 /**
- * Header names in lower case, found by their bytes. Nearly all requests bring the same few dozen in the same spelling: making
- * them anew would cost more than the rest of a head.
+ * Texts of a head that nearly all requests have in common, found by their bytes: header names, in lower case, and what a client
+ * says of itself in each of its requests. Making them anew would cost more than the rest of a head, and then again where they are
+ * looked up: a text that was looked up before brings its hash with it.
  */
 
 /** What a header says to the front itself. */
@@ -11,6 +12,8 @@ export interface HeaderName {
   readonly name: string;
   /** Undefined: it is for others. */
   readonly role: HeaderRole | undefined;
+  /** Clients send the same value again and again, and it is no secret. */
+  readonly repeats: boolean;
 }
 
 interface Known extends HeaderName {
@@ -24,6 +27,18 @@ const slots: (Known | undefined)[] = Array.from({ length: 512 }, () => undefined
 const spellingBytesMax = 48;
 
 const roles: ReadonlySet<string> = new Set<HeaderRole>(["host", "connection", "content-length", "transfer-encoding", "expect"]);
+/** Whose values are kept: never credentials or cookies. */
+const repeating: ReadonlySet<string> = new Set([
+  "host",
+  "connection",
+  "content-length",
+  "content-type",
+  "user-agent",
+  "accept",
+  "accept-encoding",
+  "accept-language",
+  "cache-control",
+]);
 
 /** @param hash of the bytes from `from` to `to`, in whatever way: the same for the same bytes. */
 export function headerName(bytes: Buffer, from: number, to: number, hash: number): HeaderName {
@@ -32,9 +47,26 @@ export function headerName(bytes: Buffer, from: number, to: number, hash: number
   if (known !== undefined && known.spelling.length === to - from && isAt(bytes, from, known.spelling)) return known;
   const spelling = bytes.toString("latin1", from, to);
   const name = spelling.toLowerCase();
-  const made = { spelling, name, role: isRole(name) ? name : undefined };
+  const made = { spelling, name, role: isRole(name) ? name : undefined, repeats: repeating.has(name) };
   if (spelling.length <= spellingBytesMax) slots[slot] = made;
   return made;
+}
+
+/** As `slots`, for methods and for values of headers that repeat. */
+const texts: string[] = Array.from({ length: 256 }, () => "");
+/** Longer ones are not kept: comparing them would cost what making them does. */
+const textBytesMax = 128;
+
+/** The text of the bytes from `from` to `to`, which is likely to be one that was there before. */
+export function repeatedText(bytes: Buffer, from: number, to: number): string {
+  const length = to - from;
+  if (length === 0) return "";
+  if (length > textBytesMax) return bytes.toString("latin1", from, to);
+  const middle = bytes[from + (length >> 1)] as number;
+  const slot = (length * 31 + (bytes[from] as number) * 7 + (bytes[to - 1] as number) * 3 + middle) & (texts.length - 1);
+  const known = texts[slot] as string;
+  if (known.length === length && isAt(bytes, from, known)) return known;
+  return (texts[slot] = bytes.toString("latin1", from, to));
 }
 
 function isRole(name: string): name is HeaderRole {

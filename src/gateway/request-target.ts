@@ -23,8 +23,20 @@ export function readTarget(target: string, host: string | undefined): RequestTar
     : { host: hostName(host), path: target.slice(0, mark), query: target.slice(mark + 1) };
 }
 
+/** The last Host header and its name: the clients of a host mostly send the same. */
+let lastHeader = "";
+let lastName = "";
+
 function hostName(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
+  if (header !== lastHeader) {
+    lastName = nameOf(header);
+    lastHeader = header;
+  }
+  return lastName;
+}
+
+function nameOf(header: string): string {
   const colon = header.indexOf(":", header.lastIndexOf("]") + 1);
   return (colon < 0 ? header : header.slice(0, colon)).toLowerCase();
 }

@@ -40,6 +40,13 @@ interface Node<Operation> {
   readonly below: Map<string, Operation>;
 }
 
+/** The tree of a host. */
+interface Root<Operation> {
+  readonly node: Node<Operation>;
+  /** Nodes of paths without templates, by the whole path: what the tree would find first, found at once. */
+  readonly exact: Map<string, Node<Operation>>;
+}
+
 /** Two entries would answer the same requests. */
 export class RouteConflict<Operation> extends Error {
   override readonly name = "RouteConflict";
@@ -54,8 +61,8 @@ export class RouteConflict<Operation> extends Error {
 }
 
 export class Router<Operation> {
-  readonly #anyHost: Node<Operation> = newNode();
-  readonly #hosts = new Map<string, Node<Operation>>();
+  readonly #anyHost: Root<Operation> = newRoot();
+  readonly #hosts = new Map<string, Root<Operation>>();
 
   /** @throws RouteConflict when two entries would answer the same requests. */
   constructor(entries: Iterable<RouteEntry<Operation>>) {
@@ -63,7 +70,7 @@ export class Router<Operation> {
       if (entry.hosts.length === 0) add(this.#anyHost, entry);
       for (const host of entry.hosts) {
         let root = this.#hosts.get(host);
-        if (root === undefined) this.#hosts.set(host, (root = newNode()));
+        if (root === undefined) this.#hosts.set(host, (root = newRoot()));
         add(root, entry);
       }
     }
@@ -71,12 +78,11 @@ export class Router<Operation> {
 
   /** GET also answers HEAD where HEAD has no operation of its own (RFC 9110 §9.3.2). */
   match(host: string | undefined, path: string, method: string): RouteMatch<Operation> {
-    const segments = splitPath(path);
-    if (segments === undefined) return { found: "bad-path" };
+    if (path.includes("%") && decode(path) === undefined) return { found: "bad-path" };
     const own = host === undefined ? undefined : this.#hosts.get(host);
-    const inHost = own === undefined ? undefined : find(own, segments, method);
+    const inHost = own === undefined ? undefined : find(own, path, method);
     if (inHost !== undefined && inHost.found === "operation") return inHost;
-    const inAny = find(this.#anyHost, segments, method);
+    const inAny = find(this.#anyHost, path, method);
     return inAny.found === "nothing" && inHost !== undefined ? inHost : inAny;
   }
 }
@@ -85,8 +91,12 @@ function newNode<Operation>(): Node<Operation> {
   return { concrete: new Map(), templated: [], verbs: new Map(), below: new Map() };
 }
 
-function add<Operation>(root: Node<Operation>, entry: RouteEntry<Operation>): void {
-  let node = root;
+function newRoot<Operation>(): Root<Operation> {
+  return { node: newNode(), exact: new Map() };
+}
+
+function add<Operation>(root: Root<Operation>, entry: RouteEntry<Operation>): void {
+  let { node } = root;
   // Everything below "/" is the root's own: its first segment is a child already.
   const segments = entry.below === true && entry.path === "/" ? [] : entry.path.slice(1).split("/");
   for (const segment of segments) node = child(node, segment);
@@ -94,6 +104,7 @@ function add<Operation>(root: Node<Operation>, entry: RouteEntry<Operation>): vo
   const held = verbs.get(entry.method);
   if (held !== undefined) throw new RouteConflict(entry, held);
   verbs.set(entry.method, entry.operation);
+  if (entry.below !== true && !/[{%]/.test(entry.path)) root.exact.set(entry.path, node);
 }
 
 function child<Operation>(node: Node<Operation>, segment: string): Node<Operation> {
@@ -113,12 +124,7 @@ function child<Operation>(node: Node<Operation>, segment: string): Node<Operatio
   return next;
 }
 
-/** The segments' raw text; undefined when a percent-encoding is broken (RFC 3986 §2.1). */
-function splitPath(path: string): readonly string[] | undefined {
-  if (path.includes("%") && decode(path) === undefined) return undefined;
-  return path.slice(1).split("/");
-}
-
+/** Undefined when a percent-encoding is broken (RFC 3986 §2.1). */
 function decode(text: string): string | undefined {
   if (!text.includes("%")) return text;
   try {
@@ -128,11 +134,20 @@ function decode(text: string): string | undefined {
   }
 }
 
-function find<Operation>(root: Node<Operation>, segments: readonly string[], method: string): RouteMatch<Operation> {
+const noValues: readonly string[] = [];
+
+function find<Operation>({ node, exact }: Root<Operation>, path: string, method: string): RouteMatch<Operation> {
+  const own = exact.get(path);
+  const exactly = own === undefined ? undefined : verb(own.verbs, method, undefined);
+  if (exactly !== undefined) return { found: "operation", operation: exactly, values: noValues };
+  // Raw text.
+  const segments = path.slice(1).split("/");
   const values: string[] = [];
-  const allow = new Set<string>();
-  const operation = walk(root, segments, 0, method, values, allow);
+  const operation = walk(node, segments, 0, method, values, undefined);
   if (operation !== undefined) return { found: "operation", operation, values };
+  // Once more for the verbs that there are, which nobody else asks for.
+  const allow = new Set<string>();
+  walk(node, segments, 0, method, [], allow);
   return allow.size > 0 ? { found: "path", allow: [...allow] } : { found: "nothing" };
 }
 
@@ -143,7 +158,7 @@ function walk<Operation>(
   at: number,
   method: string,
   values: string[],
-  allow: Set<string>,
+  allow: Set<string> | undefined,
 ): Operation | undefined {
   return walkOn(node, segments, at, method, values, allow) ?? verb(node.below, method, allow);
 }
@@ -154,7 +169,7 @@ function walkOn<Operation>(
   at: number,
   method: string,
   values: string[],
-  allow: Set<string>,
+  allow: Set<string> | undefined,
 ): Operation | undefined {
   const segment = segments[at];
   if (segment === undefined) return verb(node.verbs, method, allow);
@@ -180,9 +195,9 @@ function walkOn<Operation>(
   return undefined;
 }
 
-function verb<Operation>(verbs: ReadonlyMap<string, Operation>, method: string, allow: Set<string>): Operation | undefined {
+function verb<Operation>(verbs: ReadonlyMap<string, Operation>, method: string, allow: Set<string> | undefined): Operation | undefined {
   const found = verbs.get(method) ?? (method === "HEAD" ? verbs.get("GET") : undefined);
-  if (found !== undefined) return found;
+  if (found !== undefined || allow === undefined) return found;
   for (const name of verbs.keys()) {
     allow.add(name);
     if (name === "GET") allow.add("HEAD");
