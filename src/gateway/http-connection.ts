@@ -215,7 +215,7 @@ export class HttpConnection implements ExchangeConnection {
     this.#advance();
   }
 
-  sendWhole(head: string, body: Piece, bodyBytes: number): void {
+  sendWhole(head: string | number, body: Piece, bodyBytes: number): void {
     this.#output.sendWhole(head, body, bodyBytes);
   }
 

@@ -1,8 +1,15 @@
 /** A request as the gateway gets it, with the answer that it gives: which bytes an answer is, and when it is whole. */
 import type { BodySink, FrontExchange, HeaderList } from "./front.ts";
 import type { RequestHead } from "./http-head.ts";
-import { headerOf, isWithoutBody, type ResponseFraming, responseHead } from "./http-response-head.ts";
-import type { Piece } from "./http-output.ts";
+import {
+  type ConnectionWord,
+  headerOf,
+  isWithoutBody,
+  type ResponseFraming,
+  responseHead,
+  writeResponseHead,
+} from "./http-response-head.ts";
+import { page, type Piece } from "./http-output.ts";
 
 /** The connection that an exchange is on. */
 export interface ExchangeConnection {
@@ -14,7 +21,8 @@ export interface ExchangeConnection {
   read(sink: BodySink): void;
   pause(): void;
   resume(): void;
-  sendWhole(head: string, body: Piece, bodyBytes: number): void;
+  /** @param head its text, or how many bytes of the `page` it is. */
+  sendWhole(head: string | number, body: Piece, bodyBytes: number): void;
   /** @returns false: the client is slow. */
   sendPieces(before: string, chunk?: Uint8Array): boolean;
   /** The answer is whole. @param isLast the connection ends with it. */
@@ -99,7 +107,11 @@ export class HttpExchange implements FrontExchange {
     if (this.#answer === "begun") throw new Error("Cannot answer: an answer has begun");
     const bytes = typeof body === "string" ? (body === "" ? 0 : Buffer.byteLength(body)) : body.byteLength;
     const isLast = this.#willEnd(headers);
-    const head = this.#responseHead(status, headers, this.#wholeFraming(status, headers, bytes), isLast);
+    const framing = this.#wholeFraming(status, headers, bytes);
+    const word = this.#connectionWord(isLast);
+    const { date } = this.#connection;
+    const headBytes = writeResponseHead(page, { status, headers }, framing, word, date);
+    const head = headBytes > page.length ? responseHead({ status, headers }, framing, word, date) : headBytes;
     this.#answer = "over";
     const isDropped = this.#head.method === "HEAD" || isWithoutBody(status) || status === 205;
     this.#connection.sendWhole(head, isDropped ? noBody : body, isDropped ? 0 : bytes);
@@ -111,7 +123,7 @@ export class HttpExchange implements FrontExchange {
     if (this.#answer === "begun") throw new Error("Cannot begin an answer: one has begun");
     const framing = this.#piecewiseFraming(status, headers);
     this.#isLast = framing === "until-close" || this.#willEnd(headers);
-    const head = this.#responseHead(status, headers, framing, this.#isLast);
+    const head = responseHead({ status, headers }, framing, this.#connectionWord(this.#isLast), this.#connection.date);
     this.#answer = "begun";
     this.#framing = this.#head.method === "HEAD" || isWithoutBody(status) || status === 205 ? "none" : framing;
     if (typeof this.#framing === "number") this.#missingBytes = this.#framing;
@@ -172,9 +184,8 @@ export class HttpExchange implements FrontExchange {
     return this.#head.isLast || this.#connection.mustEnd || headerOf(headers, "connection") === "close";
   }
 
-  #responseHead(status: number, headers: HeaderList, framing: ResponseFraming, isLast: boolean): string {
-    const connection = isLast ? "close" : this.#head.isHttp10 ? "keep-alive" : "";
-    return responseHead({ status, headers }, framing, connection, this.#connection.date);
+  #connectionWord(isLast: boolean): ConnectionWord {
+    return isLast ? "close" : this.#head.isHttp10 ? "keep-alive" : "";
   }
 
   /** @param bytes of the body that was given. */

@@ -8,7 +8,7 @@ import type { Socket } from "bun";
 export type Piece = string | Uint8Array;
 
 /** Pieces of one write are laid side by side in it. Used by one connection at a time, and never across turns of the event loop. */
-const scratch = Buffer.allocUnsafe(64 * 1024);
+export const page = Buffer.allocUnsafe(64 * 1024);
 /** From here on a piece is written from where it lies. */
 const largeBytes = 32 * 1024;
 /** Pieces below are copied side by side while the client takes nothing: an object for each would take a hundred times as much. */
@@ -43,22 +43,26 @@ export class HttpOutput {
     return this.#isBlocked;
   }
 
-  /** Sends a head with a body whose length in bytes is known: by one write, where it is short. */
-  sendWhole(head: string, body: Piece, bodyBytes: number): void {
-    const bytes = head.length + bodyBytes;
-    if (this.#pieces !== undefined || bytes > scratch.length) {
-      this.push(head);
+  /**
+   * Sends a head with a body whose length in bytes is known: by one write, where it is short.
+   * @param head its text, or how many bytes of the `page` it is: it has been written there.
+   */
+  sendWhole(head: string | number, body: Piece, bodyBytes: number): void {
+    const headBytes = typeof head === "number" ? head : head.length;
+    const bytes = headBytes + bodyBytes;
+    if (this.#pieces !== undefined || bytes > page.length) {
+      this.push(typeof head === "number" ? Buffer.from(page.subarray(0, head)) : head);
       if (bodyBytes > 0) this.push(typeof body === "string" ? Buffer.from(body) : body);
       this.flush();
       return;
     }
-    scratch.write(head, 0, "latin1");
+    if (typeof head === "string") page.write(head, 0, "latin1");
     if (bodyBytes > 0) {
-      if (typeof body === "string") scratch.write(body, head.length, "utf8");
-      else scratch.set(body, head.length);
+      if (typeof body === "string") page.write(body, headBytes, "utf8");
+      else page.set(body, headBytes);
     }
-    const written = this.#write(scratch, 0, bytes);
-    if (written < bytes) this.push(Buffer.from(scratch.subarray(written, bytes)));
+    const written = this.#write(page, 0, bytes);
+    if (written < bytes) this.push(Buffer.from(page.subarray(written, bytes)));
   }
 
   /** Adds a piece to what waits. @param piece not empty; nobody writes to it again. */
@@ -81,7 +85,7 @@ export class HttpOutput {
       const piece = this.#pieces[this.#first] as Piece;
       if (typeof piece !== "string" && piece.length - this.#gone >= largeBytes) {
         this.#consume(this.#write(piece, this.#gone, piece.length - this.#gone));
-      } else this.#consume(this.#write(scratch, 0, this.#gather(this.#pieces)));
+      } else this.#consume(this.#write(page, 0, this.#gather(this.#pieces)));
     }
   }
 
@@ -99,15 +103,15 @@ export class HttpOutput {
     return written;
   }
 
-  /** Lays the pieces that come next into the scratch buffer, as many as fit. */
+  /** Lays the pieces that come next into the page, as many as fit. */
   #gather(pieces: readonly Piece[]): number {
     let length = 0;
     let from = this.#gone;
-    for (let index = this.#first; index < pieces.length && length < scratch.length; index++) {
+    for (let index = this.#first; index < pieces.length && length < page.length; index++) {
       const piece = pieces[index] as Piece;
-      const bytes = Math.min(piece.length - from, scratch.length - length);
-      if (typeof piece === "string") scratch.write(from === 0 ? piece : piece.slice(from), length, bytes, "latin1");
-      else scratch.set(piece.subarray(from, from + bytes), length);
+      const bytes = Math.min(piece.length - from, page.length - length);
+      if (typeof piece === "string") page.write(from === 0 ? piece : piece.slice(from), length, bytes, "latin1");
+      else page.set(piece.subarray(from, from + bytes), length);
       length += bytes;
       from = 0;
     }

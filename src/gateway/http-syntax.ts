@@ -23,13 +23,7 @@ export const valueBytes = table((byte) => byte === tab || (byte >= space && byte
 export const targetBytes = table((byte) => byte > space && byte < 0x7f && byte !== 0x23);
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const unfitValue = /[^\t\x20-\x7e\x80-\xff]/;
 
 export function isToken(text: string): boolean {
   return token.test(text);
-}
-
-/** Whether it may be sent as a header's value: no control characters, and nothing that does not fit into a byte. */
-export function isFieldValue(text: string): boolean {
-  return !unfitValue.test(text);
 }
