@@ -1,6 +1,7 @@
 /** What a runner says, which is not trusted: read into values whose words are known and whose texts are bounded. */
 import type { Frame } from "../link/frames.ts";
 import type { LogHead, ProgramSample, ReceiptHead, ReplyHead, ResetHead, SampleHead, SpanNotes, WindowHead } from "../link/messages.ts";
+import { knownReply, rememberReply } from "./reply-words.ts";
 import type { WorkFailure, WorkOutput } from "./work.ts";
 
 const detailCharactersMax = 2000;
@@ -44,10 +45,14 @@ export function faultOf(frame: Frame): RunnerFault {
  * @throws Error when they are not.
  */
 export function replyOf(frame: Frame): ReplyHead {
+  const known = knownReply(frame.head);
+  if (known !== undefined) return known;
   const { status, headers, waitMs, spawnMs, runMs, span } = parseHead<Partial<ReplyHead>>(frame);
   if (typeof status !== "number" || !isHeaders(headers)) throw new Error("a reply without a status and headers came");
   const reply = { status, headers, waitMs: numberOf(waitMs), spawnMs: numberOf(spawnMs), runMs: numberOf(runMs) };
-  return isObject(span) ? { ...reply, span: spanOf(span) } : reply;
+  if (isObject(span)) return { ...reply, span: spanOf(span) };
+  rememberReply(frame.head, reply);
+  return reply;
 }
 
 function isHeaders(headers: unknown): headers is ReplyHead["headers"] {
