@@ -1,14 +1,15 @@
 /**
  * One JSON object a line for each event; docs/logs.md describes the fields. An absent value is an absent field.
  *
- * An exchange's line is made for every request, so it is put together as text from few pieces, and what most lines of an
- * operation have in common is made once.
+ * An exchange's line is made for every request, so it is put together as bytes, and what most lines of an operation have in
+ * common is made once.
  */
-import { jsonNumber, jsonText, toJsonLine } from "./escape.ts";
+import { toJsonLine } from "./escape.ts";
+import { JsonLine, type LineBytes } from "./json-line.ts";
 import type { ConnectionReceipt, HostEvent, OutputLine, ProgramReceipt, Receipt } from "./receipt.ts";
 
-/** `time` is an ISO 8601 date in UTC. The line has no line end, here and below. */
-export type ExchangeToJson = (receipt: Receipt, time: string) => string;
+/** `time` is an ISO 8601 date in UTC. The line has no line end, here and below, and holds until the next is made. */
+export type ExchangeToJson = (receipt: Receipt, time: string) => LineBytes;
 
 /** What the lines of one operation on one instance have in common. */
 interface Common {
@@ -16,7 +17,7 @@ interface Common {
   readonly operationId: string | undefined;
   readonly instance: string | undefined;
   readonly method: string;
-  readonly text: string;
+  readonly json: Uint8Array;
 }
 
 /** Operations whose common part is kept; those beyond are served all the same. */
@@ -24,20 +25,41 @@ const keptMax = 4096;
 
 export function exchangesToJson(): ExchangeToJson {
   const kept = new Map<string, Common>();
-  const common = (receipt: Receipt): string => {
+  const line = new JsonLine();
+  const common = (receipt: Receipt): Uint8Array => {
     const { app, operation, operationId, instance, method } = receipt;
-    if (operation === undefined) return commonText(receipt);
+    if (operation === undefined) return commonJson(receipt);
     const found = kept.get(operation);
-    if (found !== undefined && isOf(found, receipt)) return found.text;
-    const text = commonText(receipt);
-    if (kept.size < keptMax || found !== undefined) kept.set(operation, { app, operationId, instance, method, text });
-    return text;
+    if (found !== undefined && isOf(found, receipt)) return found.json;
+    const json = commonJson(receipt);
+    if (kept.size < keptMax || found !== undefined) kept.set(operation, { app, operationId, instance, method, json });
+    return json;
   };
   return (receipt, time) => {
     const { requestId, exchangeId, path, client, status, bytesIn, bytesOut, totalMs } = receipt;
-    const own = exchangeId === requestId ? "" : `,"exchangeId":${jsonText(exchangeId)}`;
-    const from = client === undefined ? "" : `,"client":${jsonText(client)}`;
-    return `{"time":"${time}","level":"${levelOf(status)}","type":"exchange","requestId":${jsonText(requestId)}${own}${common(receipt)}${jsonText(path)}${from},"status":${status}${why(receipt)},"bytesIn":${bytesIn},"bytesOut":${bytesOut},"totalMs":${jsonMs(totalMs)}${steps(receipt)}}`;
+    line.clear();
+    line.raw('{"time":"');
+    line.raw(time);
+    line.raw('","level":"');
+    line.raw(levelOf(status));
+    line.raw('","type":"exchange"');
+    writeString(line, ',"requestId":', requestId);
+    if (exchangeId !== requestId) writeString(line, ',"exchangeId":', exchangeId);
+    line.rawBytes(common(receipt));
+    line.string(path);
+    writeString(line, ',"client":', client);
+    line.raw(',"status":');
+    line.number(status);
+    writeString(line, ',"error":', receipt.error);
+    writeString(line, ',"detail":', receipt.detail);
+    line.raw(',"bytesIn":');
+    line.number(bytesIn);
+    line.raw(',"bytesOut":');
+    line.number(bytesOut);
+    writeMs(line, ',"totalMs":', totalMs);
+    writeSteps(line, receipt);
+    line.raw("}");
+    return line;
   };
 }
 
@@ -46,21 +68,29 @@ function isOf(common: Common, { app, operationId, instance, method }: Receipt): 
 }
 
 /** `,"app":…,"operation":…,"operationId":…,"instance":…,"method":…,"path":` */
-function commonText({ app, operation, operationId, instance, method }: Receipt): string {
+function commonJson({ app, operation, operationId, instance, method }: Receipt): Uint8Array {
   const fields = toJsonLine({ app, operation, operationId, instance, method });
-  return `,${fields.slice(1, -1)},"path":`;
+  return Buffer.from(`,${fields.slice(1, -1)},"path":`);
 }
 
-function why({ error, detail }: Receipt): string {
-  if (error === undefined && detail === undefined) return "";
-  return `${error === undefined ? "" : `,"error":${jsonText(error)}`}${detail === undefined ? "" : `,"detail":${jsonText(detail)}`}`;
+function writeString(line: JsonLine, key: string, text: string | undefined): void {
+  if (text === undefined) return;
+  line.raw(key);
+  line.string(text);
 }
 
-function steps({ queueMs, functionMs, program, span }: Receipt): string {
-  const queue = queueMs === undefined ? "" : `,"queueMs":${jsonMs(queueMs)}`;
-  const called = functionMs === undefined ? "" : `,"functionMs":${jsonMs(functionMs)}`;
-  if (program === undefined && span === undefined) return queue + called;
-  return queue + called + (program === undefined ? "" : programFields(program)) + (span === undefined ? "" : `,"span":${toJsonLine(span)}`);
+/** Microseconds are the finest that is told. */
+function writeMs(line: JsonLine, key: string, ms: number | undefined): void {
+  if (ms === undefined) return;
+  line.raw(key);
+  line.thousandths(Math.round(ms * 1000));
+}
+
+function writeSteps(line: JsonLine, { queueMs, functionMs, program, span }: Receipt): void {
+  writeMs(line, ',"queueMs":', queueMs);
+  writeMs(line, ',"functionMs":', functionMs);
+  if (program !== undefined) line.rawBytes(Buffer.from(programFields(program)));
+  if (span !== undefined) line.rawBytes(Buffer.from(`,"span":${toJsonLine(span)}`));
 }
 
 /** A program costs a thousand times what this does. */
@@ -140,9 +170,4 @@ export function connectionLevel({ detail }: ConnectionReceipt): "info" | "warn" 
 /** Microseconds are the finest that is told. */
 function toMs(ms: number): number {
   return Math.round(ms * 1000) / 1000;
-}
-
-/** The same as text, rounded alike. */
-function jsonMs(ms: number): string {
-  return jsonNumber(Math.round(ms * 1000));
 }

@@ -4,6 +4,7 @@
  * beyond it they are dropped and counted, and the count is told once writing works again.
  */
 import { constants, fstatSync, openSync, write } from "node:fs";
+import type { LineBytes } from "./json-line.ts";
 
 export interface LineWriterOptions {
   readonly fd: number;
@@ -20,6 +21,8 @@ const chunkBytes = 64 * 1024;
 /** After a full pipe, and after other failures (a full disk). */
 const retryFullMs = 20;
 const retryFailedMs = 500;
+
+const lineEnd = Buffer.from("\n");
 
 type State = "idle" | "writing" | "retrying" | "ended";
 
@@ -58,7 +61,7 @@ export class LineWriter implements AsyncDisposable {
    * Adds a line, which has no line end yet. Never blocks, never throws. A line of low importance is dropped already when
    * three quarters of the bound are taken, so that a flood of such lines leaves room for the others.
    */
-  append(line: string, importance: "high" | "low" = "high"): void {
+  append(line: string | LineBytes, importance: "high" | "low" = "high"): void {
     if (this.#state === "ended") return;
     const bytesMax = importance === "low" ? this.#waitingBytesMax * 0.75 : this.#waitingBytesMax;
     if (this.#queuedBytes + this.#openBytes + line.length > bytesMax) {
@@ -87,13 +90,22 @@ export class LineWriter implements AsyncDisposable {
     return this.close();
   }
 
-  #put(line: string): void {
+  #put(line: string | LineBytes): void {
+    if (typeof line !== "string") return this.#putBytes(line);
     const room = chunkBytes - this.#openBytes;
     if (line.length * 3 + 1 > room) this.#seal();
     if (line.length * 3 + 1 > chunkBytes) return this.#enqueue(Buffer.from(`${line}\n`));
     this.#openBytes += this.#open.write(line, this.#openBytes);
     this.#open[this.#openBytes] = 0x0a;
     this.#openBytes += 1;
+  }
+
+  #putBytes({ bytes, length }: LineBytes): void {
+    if (length + 1 > chunkBytes - this.#openBytes) this.#seal();
+    if (length + 1 > chunkBytes) return this.#enqueue(Buffer.concat([bytes.subarray(0, length), lineEnd]));
+    bytes.copy(this.#open, this.#openBytes, 0, length);
+    this.#open[this.#openBytes + length] = 0x0a;
+    this.#openBytes += length + 1;
   }
 
   #enqueue(chunk: Buffer): void {

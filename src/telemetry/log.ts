@@ -1,6 +1,7 @@
 /** The log of a host: its events as lines, JSON for machines or pretty for people, on one file descriptor. */
 import { GatheredOutput } from "./gathered-output.ts";
 import { connectionToJson, exchangesToJson, hostEventToJson, outputToJson } from "./json-lines.ts";
+import type { LineBytes } from "./json-line.ts";
 import { LineWriter } from "./line-writer.ts";
 import {
   formatPrettyConnection,
@@ -39,7 +40,7 @@ export interface OpenLog extends Log, AsyncDisposable {
 }
 
 interface Formatter {
-  exchange(receipt: Receipt): string;
+  exchange(receipt: Receipt): string | LineBytes;
   output(line: OutputLine): string;
   connection(receipt: ConnectionReceipt): string;
   host(event: HostEvent): string;

@@ -1,6 +1,6 @@
 /**
- * Dates of log lines. A date is asked for with every line, and most lines share their second, so what does not change
- * within it is kept.
+ * Dates of log lines. A date is asked for with every line, and most lines share their second, under load their millisecond, so
+ * what does not change within it is kept.
  */
 
 /** Unix time in ms → "2026-11-21T12:03:04.123Z" in UTC, or "12:03:04.123" in the machine's time zone. */
@@ -20,12 +20,16 @@ export function clockTimes(): FormatTime {
 function bySecond(prefixOf: (unixMs: number) => string, suffix: string): FormatTime {
   let second = Number.NaN;
   let prefix = "";
+  let last = Number.NaN;
+  let text = "";
   return (unixMs) => {
+    if (unixMs === last) return text;
     const ms = unixMs % 1000;
     if (unixMs - ms !== second) {
       second = unixMs - ms;
       prefix = prefixOf(unixMs);
     }
-    return `${prefix}${ms < 10 ? "00" : ms < 100 ? "0" : ""}${ms}${suffix}`;
+    last = unixMs;
+    return (text = `${prefix}${ms < 10 ? "00" : ms < 100 ? "0" : ""}${ms}${suffix}`);
   };
 }
