@@ -14,7 +14,8 @@ async function hostThatFreezes(pids: readonly number[], then = ""): Promise<Bun.
     ${then}
     console.log("frozen");
     setInterval(() => {}, 1000);`;
-  const host = Bun.spawn({ cmd: [process.execPath, "-e", script], stdout: "pipe", stderr: "inherit" });
+  // Its environment is its own: the one of a test run says that nobody outlives the process that started them.
+  const host = Bun.spawn({ cmd: [process.execPath, "-e", script], env: {}, stdout: "pipe", stderr: "inherit" });
   await host.stdout.getReader().read();
   return host;
 }
