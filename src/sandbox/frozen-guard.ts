@@ -12,6 +12,9 @@ while read -r pid; do
 done
 kill -CONT $pids`;
 
+/** Shells that end by themselves or by somebody's hand are replaced so many times in a row; then with the next process that is stopped. */
+const replacementsMax = 3;
+
 /** Pids that one shell is told; then another takes over with those that are frozen. To continue a process twice does no harm. */
 const toldMax = 1_000;
 
@@ -23,10 +26,12 @@ export class FrozenGuard {
   readonly #frozen = new Set<number>();
   #shell: Shell | undefined;
   #told = 0;
+  #replacements = 0;
 
   /** To be called before a process is stopped. */
   watch(pid: number): void {
     this.#frozen.add(pid);
+    this.#replacements = 0;
     if (this.#shell === undefined || ++this.#told > toldMax) this.#replaceShell();
     else this.#shell.tell(`${pid}`);
   }
@@ -41,7 +46,10 @@ export class FrozenGuard {
   #replaceShell(): void {
     const old = this.#shell;
     const shell = startShell(() => {
-      if (this.#shell === shell) this.#shell = undefined;
+      if (this.#shell !== shell) return;
+      this.#shell = undefined;
+      // What it was told in its last moment it may not have read.
+      if (this.#frozen.size > 0 && this.#replacements++ < replacementsMax) this.#replaceShell();
     });
     for (const pid of this.#frozen) shell?.tell(`${pid}`);
     this.#shell = shell;
