@@ -227,3 +227,40 @@ export default {
     expect((await fetch(`${host.url}/other`)).status).toBe(404);
   });
 });
+
+describe("an app that is a function like any other, as the default export", () => {
+  const host = servedApp(() =>
+    appOf({
+      "urocket-service.yaml": "functions: app.ts\npaths: { /form: { post: { function: form.ts } } }\nopenapi: openapi.yaml\n",
+      "openapi.yaml": `
+openapi: 3.1.0
+info: { title: Forms, version: "1" }
+paths:
+  /form:
+    post:
+      requestBody: { content: { application/x-www-form-urlencoded: { schema: { type: object, properties: { n: { type: integer } } } } } }
+      responses: { "200": { description: The form } }
+`,
+      "form.ts": "export default ({ body }: { body: unknown }) => ({ body });\n",
+      "app.ts": "export default () => 1;\n",
+    }),
+  );
+
+  test("gets what the contract makes of a form", async () => {
+    const response = await fetch(`${host.url}/form`, { method: "POST", body: new URLSearchParams({ n: "5" }) });
+    expect([response.status, await response.json()]).toEqual([200, { body: { n: 5 } }]);
+  });
+});
+
+describe("a default export without a contract", () => {
+  const host = servedApp(() =>
+    appOf({ "urocket-service.yaml": "functions: app.ts\n", "app.ts": "export default ({ body }: { body: unknown }) => ({ body });\n" }),
+  );
+  const post = async (body: string): Promise<Response> =>
+    await fetch(`${host.url}/any`, { method: "POST", body, headers: { "content-type": "application/json" } });
+
+  test("gets the value of JSON, and nothing that only says it is", async () => {
+    expect(await (await post('{"a":[1]}')).json()).toEqual({ body: { a: [1] } });
+    expect((await post("{ not json")).status).toBe(400);
+  });
+});

@@ -32,17 +32,17 @@ const nothing = new Uint8Array(0);
 const unread = new Uint8Array(1);
 const encoder = new TextEncoder();
 
-/** A default export may be a Fetch handler: it reads the body itself, in the form that it came in. */
-function wantsOriginal({ function: { export: name } }: FunctionOperation): boolean {
-  return name === "default";
+/** A Fetch handler reads the body itself, in the form that it came in. */
+function wantsOriginal({ app, call }: HandledOperation): boolean {
+  return call !== undefined && app.dispatch.isFetch(call);
 }
 
 /** Whether the request's body is handed on as it comes: the contract, or its absence, leaves it to the function. */
-export function isStreamed({ incoming: { front }, operation, handler }: Omit<CallSource, "body" | "pathParameters">): boolean {
+export function isStreamed({ incoming: { front }, operation }: Pick<CallSource, "incoming" | "operation">): boolean {
   if (!front.hasBody) return false;
   const { contract } = operation;
   if (contract !== undefined) return contract.isOpaque(meantHeaders({ headers: front, operation, body: unread }).get("content-type"));
-  return wantsOriginal(handler) || !isJson(front);
+  return wantsOriginal(operation) || !isJson(front);
 }
 
 /** Reads and validates a request for its function. */
@@ -72,14 +72,14 @@ export function prepareCall(source: CallSource): PreparedCall {
     case "opaque":
       return prepared(source, values, "bytes", original);
     default:
-      return wantsOriginal(handler)
+      return wantsOriginal(operation)
         ? prepared(source, values, "bytes", original)
         : prepared(source, values, "json", encoder.encode(JSON.stringify(read.body)));
   }
 }
 
 function uncontracted(source: CallSource, streamed: boolean): PreparedCall {
-  const { incoming, handler, pathParameters, body } = source;
+  const { incoming, operation, pathParameters, body } = source;
   const { front, target } = incoming;
   const values = {
     params: some(decodedParameters(pathParameters)),
@@ -88,7 +88,7 @@ function uncontracted(source: CallSource, streamed: boolean): PreparedCall {
   };
   if (streamed) return prepared(source, values, "bytes", nothing);
   if (body === undefined) return prepared(source, values, undefined, nothing);
-  if (wantsOriginal(handler) || !isJson(front)) return prepared(source, values, "bytes", body);
+  if (wantsOriginal(operation) || !isJson(front)) return prepared(source, values, "bytes", body);
   const problem = jsonProblem(body);
   return problem === undefined ? prepared(source, values, "json", withoutMark(body)) : { ok: false, problem };
 }

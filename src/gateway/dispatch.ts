@@ -12,6 +12,8 @@ export interface Dispatch {
    * @param last whether `body` is all of it.
    */
   call(call: DispatchCall, body: Uint8Array, last: boolean, sink: DispatchSink): OpenCall;
+  /** Whether a call's function reads its request's body in the form that it came in, as a Fetch handler does. */
+  isFetch(call: number): boolean;
   /** Hands a client of a listener to an instance. */
   connect(connection: DispatchConnection, sink: ConnectionSink): OpenConnection;
 }

@@ -93,7 +93,7 @@ export class Exchange implements Ticked, Applicant, BodyReceiver, DispatchSink {
     const { admission, handler, app } = this.#operation;
     if (admission.full) return this.#refuseQueueFull();
     if (!this.#front.hasBody) return this.#prepare(undefined);
-    if (handler.kind === "function" && isStreamed({ incoming: this.#incoming, operation: this.#operation, handler })) {
+    if (handler.kind === "function" && isStreamed({ incoming: this.#incoming, operation: this.#operation })) {
       const { bodyBytesMax } = app.limits;
       this.#upload = new StreamedBody(this.#front, bodyBytesMax, (problem) => this.#refuseUpload(problem));
       return this.#upload.tooLarge ? undefined : this.#prepare(undefined);

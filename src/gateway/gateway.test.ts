@@ -74,6 +74,7 @@ class Bed {
       dispatch: {
         open: (request, payload, sink) => this.#open({ request }, payload, true, sink),
         call: (call, body, last, sink) => this.#open({ call }, body, last, sink),
+        isFetch: () => false,
         connect: () => {
           throw new Error("nobody connects here");
         },

@@ -70,7 +70,11 @@ export interface FunctionSpec {
 
 /** A failure's message goes on "its instance …": "cannot make the reply socket /x: a live host has it", or, with a stack, "cannot load its functions: …". */
 export type LoadedHead =
-  | { readonly ok: true }
+  | {
+      readonly ok: true;
+      /** Positions of the calls whose function is a Fetch handler: it reads bodies in the form they come in. Absent: none. */
+      readonly fetches?: readonly number[];
+    }
   | {
       readonly ok: false;
       readonly message: string;

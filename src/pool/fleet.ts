@@ -53,6 +53,8 @@ const freezeAfterMs = 10_000;
 
 export class Fleet {
   readonly members = new Members();
+  /** Positions of the calls that Fetch handlers serve; known when an instance has served, and the same in all. */
+  fetches: ReadonlySet<number> = new Set();
 
   readonly #options: FleetOptions;
   readonly #reports: FleetReports;
@@ -225,6 +227,7 @@ export class Fleet {
 
   #joined(member: Member): void {
     member.served = true;
+    this.fetches = new Set(member.instance.fetches);
     // From here the path is this pool's own: nobody else's is ever taken.
     this.#takesOverReplySocket = false;
     for (const old of this.members.all) if (old.successor?.member === member) this.#dismiss(old, old.successor.why);

@@ -84,6 +84,8 @@ export class Instance {
   busyConnections = 0;
   /** Exchanges and calls it was given, and lines of connections. */
   served = 0;
+  /** Positions of the calls that Fetch handlers serve; known when it serves. */
+  fetches: readonly number[] = [];
 
   readonly #events: InstanceEvents;
   readonly #folder: string;
@@ -347,6 +349,7 @@ export class Instance {
   #loaded(loaded: LoadedHead): void {
     if (loaded.ok !== true) return this.#refused(loaded);
     clearTimeout(this.#startTimer);
+    this.fetches = loaded.fetches ?? [];
     if (!this.#step({ event: "loaded" })) return;
     this.#idleSince = performance.now();
     this.#started.resolve();

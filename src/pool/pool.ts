@@ -81,6 +81,11 @@ export class Pool {
     return this.#fleet.members.all[0]?.instance.limitsNotHeld ?? [];
   }
 
+  /** Whether a call's function is a Fetch handler. To be asked when the first instance has started. */
+  isFetch(call: number): boolean {
+    return this.#fleet.fetches.has(call);
+  }
+
   /**
    * Starts the first instance, also where none is kept: what is wrong with it is better told now than to a client. Rejects
    * with its reason when it does not come up; nothing is left of it then.

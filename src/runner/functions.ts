@@ -53,6 +53,11 @@ export class Functions {
     return { ok: true, functions: new Functions(parts, calls.flat(), listeners.flat(), spec.callsMax) };
   }
 
+  /** Positions of the calls that Fetch handlers serve. */
+  get fetches(): readonly number[] {
+    return this.#calls.flatMap(({ found }, at) => (found.kind === "fetch" ? [at] : []));
+  }
+
   /** Opens a call. */
   call(frame: Frame): void {
     const number = calledNumber(frame.head);

@@ -68,7 +68,12 @@ export class RunnerLink {
     this.#graceMs = load.graceMs;
     const failure = (await this.#loadFunctions(load)) ?? (await this.#loadPrograms(load));
     if (this.#channel.closed) return this.#end();
-    this.#channel.send("loaded", 0, failure ?? ({ ok: true } satisfies LoadedHead));
+    this.#channel.send("loaded", 0, failure ?? this.#ready());
+  }
+
+  #ready(): LoadedHead {
+    const fetches = this.#functions?.fetches ?? [];
+    return fetches.length === 0 ? { ok: true } : { ok: true, fetches };
   }
 
   async #loadFunctions(load: LoadHead): Promise<LoadedHead | undefined> {

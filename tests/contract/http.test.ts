@@ -40,6 +40,7 @@ const atOnce: Dispatch = {
     return { consumed: () => {}, verdict: () => {}, reset: () => {} };
   },
   call: notHere,
+  isFetch: notHere,
   connect: notHere,
 };
 
