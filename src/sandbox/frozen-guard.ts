@@ -4,8 +4,9 @@
  * host holds; when that closes, it continues them, and each ends by itself. It is there while something is frozen and not else.
  */
 
-/** Reads pids until the pipe ends. "q": nothing is frozen any more. Signals that reach the host's whole group are the host's. */
+/** Has pids as arguments, and reads more until the pipe ends. "q": nothing is frozen any more. Signals that reach the host's whole group are the host's. */
 const script = `trap '' HUP INT QUIT TERM
+pids=$*
 while read -r pid; do
   [ "$pid" = q ] && exit
   pids="$pids $pid"
@@ -45,13 +46,12 @@ export class FrozenGuard {
 
   #replaceShell(): void {
     const old = this.#shell;
-    const shell = startShell(() => {
+    const shell = startShell([...this.#frozen], () => {
       if (this.#shell !== shell) return;
       this.#shell = undefined;
       // What it was told in its last moment it may not have read.
       if (this.#frozen.size > 0 && this.#replacements++ < replacementsMax) this.#replaceShell();
     });
-    for (const pid of this.#frozen) shell?.tell(`${pid}`);
     this.#shell = shell;
     this.#told = this.#frozen.size;
     old?.tell("q");
@@ -59,10 +59,10 @@ export class FrozenGuard {
 }
 
 /** Undefined: there is no shell here. What is left behind then is ended by the next host's start. */
-function startShell(ended: () => void): Shell | undefined {
+function startShell(pids: readonly number[], ended: () => void): Shell | undefined {
   try {
     const child = Bun.spawn({
-      cmd: ["/bin/sh", "-c", script],
+      cmd: ["/bin/sh", "-c", script, "sh", ...pids.map(String)],
       cwd: "/",
       env: {},
       stdin: "pipe",
