@@ -106,6 +106,8 @@ export interface DispatchReply {
   readonly waitMs: number;
   readonly spawnMs: number;
   readonly runMs: number;
+  /** How long the body will be, where not all of it is there and that is known. Whoever tells it has counted. */
+  readonly bodyBytes?: number;
   /** Of a function: what it noted on its span. */
   readonly span?: SpanNotes;
 }

@@ -227,7 +227,7 @@ export class Exchange implements Ticked, Applicant, BodyReceiver, DispatchSink {
     const headers = replyHeaders(reply, mediaType, !last || body.byteLength > 0);
     if (!headers.ok) return this.#refuseReply({ kind: "bad-reply", detail: headers.detail });
     if (last) this.#respondWhole(reply.status, headers.headers, body);
-    else this.#respondPiecemeal(reply.status, headers.headers, body);
+    else this.#respondPiecemeal(reply, headers.headers, body);
   }
 
   data(chunk: Uint8Array, last: boolean): void {
@@ -288,7 +288,8 @@ export class Exchange implements Ticked, Applicant, BodyReceiver, DispatchSink {
     this.#finish({ status });
   }
 
-  #respondPiecemeal(status: number, headers: string[], body: Uint8Array): void {
+  #respondPiecemeal({ status, bodyBytes }: DispatchReply, headers: string[], body: Uint8Array): void {
+    if (bodyBytes !== undefined) headers.push("content-length", String(bodyBytes));
     this.#streams = true;
     this.#verdict = { status };
     this.#front.onWritable = () => this.#tookAll();

@@ -177,6 +177,8 @@ export interface ReplyHead {
   readonly waitMs: number;
   readonly spawnMs: number;
   readonly runMs: number;
+  /** Of a function whose reply goes on in `data` frames: how long its body will be, where it is known. */
+  readonly bodyBytes?: number;
   /** Of a function: what it noted on its span. At most 32 attributes and 32 events. */
   readonly span?: SpanNotes;
 }

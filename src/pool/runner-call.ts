@@ -24,6 +24,8 @@ export class RunnerCall implements RunnerWork, CallHandle {
   #told = false;
   /** The reply's body, where more of it follows. */
   #credit: IncomingCredit | undefined;
+  /** Bytes that the reply's body has still to have; undefined: it was not said. */
+  #bytesLeft: number | undefined;
 
   constructor(host: WorkHost, number: number, sink: ExchangeSink) {
     this.#host = host;
@@ -116,21 +118,26 @@ export class RunnerCall implements RunnerWork, CallHandle {
       return this.#over(true);
     }
     this.#credit = new IncomingCredit(this.#host.channel, this.number);
-    this.#receive(this.#credit, bytes);
+    const reply = replyOf(frame);
+    this.#bytesLeft = reply.bodyBytes;
+    this.#receive(this.#credit, bytes, false);
     // The sink may end the call while it is told.
-    this.#sink.reply(replyOf(frame), frame.body, false);
+    this.#sink.reply(reply, frame.body, false);
     if (this.#state === "calling") this.#state = "replying";
   }
 
   #data(frame: Frame): void {
     if (this.#state !== "replying" || this.#credit === undefined) throw new Error("data of no reply came");
-    this.#receive(this.#credit, frame.body.byteLength);
+    this.#receive(this.#credit, frame.body.byteLength, frame.end);
     this.#sink.data(frame.body, frame.end);
     if (frame.end) this.#over(true);
   }
 
-  #receive(credit: IncomingCredit, bytes: number): void {
+  #receive(credit: IncomingCredit, bytes: number, last: boolean): void {
     if (!credit.received(bytes)) throw new Error("more of a reply came than its window allows");
+    if (this.#bytesLeft === undefined) return;
+    this.#bytesLeft -= bytes;
+    if (last ? this.#bytesLeft !== 0 : this.#bytesLeft < 0) throw new Error("a reply came that is not as long as it said");
   }
 
   /** What waited for credit has gone. */

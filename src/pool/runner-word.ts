@@ -47,10 +47,11 @@ export function faultOf(frame: Frame): RunnerFault {
 export function replyOf(frame: Frame): ReplyHead {
   const known = knownReply(frame.head);
   if (known !== undefined) return known;
-  const { status, headers, waitMs, spawnMs, runMs, span } = parseHead<Partial<ReplyHead>>(frame);
+  const { status, headers, waitMs, spawnMs, runMs, bodyBytes, span } = parseHead<Partial<ReplyHead>>(frame);
   if (typeof status !== "number" || !isHeaders(headers)) throw new Error("a reply without a status and headers came");
   const reply = { status, headers, waitMs: numberOf(waitMs), spawnMs: numberOf(spawnMs), runMs: numberOf(runMs) };
-  if (isObject(span)) return { ...reply, span: spanOf(span) };
+  if (bodyBytes !== undefined || span !== undefined)
+    return { ...reply, ...(isLength(bodyBytes) ? { bodyBytes } : {}), ...(isObject(span) ? { span: spanOf(span) } : {}) };
   rememberReply(frame.head, reply);
   return reply;
 }
@@ -94,7 +95,7 @@ export function receiptOf(frame: Frame): ReceiptHead {
  */
 export function windowOf(frame: Frame): number {
   const { bytes } = parseHead<Partial<WindowHead>>(frame);
-  if (bytes === undefined || !Number.isSafeInteger(bytes) || bytes < 0) throw new Error("a window frame without a number of bytes came");
+  if (!isLength(bytes)) throw new Error("a window frame without a number of bytes came");
   return bytes;
 }
 
@@ -109,6 +110,10 @@ function isProgramSample(one: unknown): one is ProgramSample {
   const { id, operation, pid, ageMs, residentBytes, cpuMs, cpuNow, processes } = one as Partial<ProgramSample>;
   const numbers = [pid, ageMs, residentBytes, cpuMs, cpuNow, processes];
   return typeof id === "string" && typeof operation === "string" && numbers.every((number) => typeof number === "number");
+}
+
+function isLength(bytes: number | undefined): bytes is number {
+  return bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= 0;
 }
 
 function isObject(value: unknown): value is object {

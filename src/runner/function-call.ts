@@ -18,7 +18,7 @@ import { FunctionInput, type InputSource, requestOf } from "./function-input.ts"
 import type { LogSource } from "./function-log.ts";
 import type { LinkExchange } from "./link-exchange.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
-import { plainReplyHead } from "./plain-reply-head.ts";
+import { plainReplyHead, withLength } from "./plain-reply-head.ts";
 import { ReplyStream } from "./reply-stream.ts";
 import { RequestBody } from "./request-body.ts";
 import { isThenable } from "./thenable.ts";
@@ -264,10 +264,10 @@ export class FunctionCall implements LinkExchange, ContextSource, InputSource {
       if (typeof body !== "string") channel.sendHead("reply", this.#number, head, body, true);
       return this.#close("over");
     }
+    const bytes = typeof body === "string" ? Buffer.from(body) : (body ?? nothing);
     this.#outgoing = new OutgoingBody(channel, this.#number);
     this.#phase = "replying";
-    if (this.#outgoing.openText("reply", head, typeof body === "string" ? Buffer.from(body) : (body ?? nothing), true))
-      return this.#close("over");
+    if (this.#outgoing.openText("reply", withLength(head, bytes.byteLength), bytes, true)) return this.#close("over");
     this.#outgoing.onWritable = () => this.#close("over");
   }
 

@@ -58,7 +58,8 @@ describe("a function's result", () => {
   });
 
   test("may be longer than a frame and a window", async () => {
-    const { text, ended } = await trial().answer(of("large"));
+    const { head, text, ended } = await trial().answer(of("large"));
+    expect(head?.bodyBytes).toBe(800_000);
     expect(ended).toBe(true);
     expect(text).toBe("ü".repeat(400_000));
   });
@@ -411,6 +412,8 @@ describe("a reply that is a stream", () => {
       controller.enqueue("data: 1\\n\\n"); await new Promise((resolve) => { globalThis.next = resolve; }); controller.enqueue("data: 2\\n\\n"); controller.close();
     } }), { headers: { "content-type": "text/event-stream" } });
     export const next = () => { globalThis.next(); };
+    export const atOnce = () => new Response(new ReadableStream({ start(c) { c.enqueue("a"); c.enqueue("b"); c.close(); } }));
+    export const generated = () => new Response((async function* () { yield "a"; yield "b"; })());
     export const breaks = () => new Response(new ReadableStream({ pull(controller) {
       if (globalThis.gave) throw new Error("the disk is gone"); globalThis.gave = true; controller.enqueue("half");
     } }));
@@ -429,6 +432,11 @@ describe("a reply that is a stream", () => {
     await trial().answer(of("next"));
     await heard.over.promise;
     expect(heard.text).toBe("data: 1\n\ndata: 2\n\n");
+  });
+
+  test.each(["atOnce", "generated"])("is a reply like others when all of it is there at once: %s", async (name) => {
+    const { text, chunks, ended } = await trial().answer(of(name));
+    expect([text, chunks.length, ended]).toEqual(["ab", 1, true]);
   });
 
   test("is read no faster than the host takes it, and cancelled when the host has enough", async () => {

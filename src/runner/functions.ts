@@ -12,6 +12,7 @@ import type {
   LoadHead,
   ResetHead,
 } from "../link/messages.ts";
+import { noteResponses } from "../sdk/made-response.ts";
 import { mediaTypesByStatus } from "../sdk/result.ts";
 import { AbandonedCalls } from "./abandoned-calls.ts";
 import { captureOutput, setSurroundings } from "./author-process.ts";
@@ -46,6 +47,7 @@ export class Functions {
       return { ok: false, message: `cannot work in ${spec.folder}: ${error instanceof Error ? error.message : String(error)}` };
     }
     capture(parts);
+    noteResponses();
     const found = await importFunctions(spec);
     if (!found.ok) return found;
     const calls = spec.calls.map((one, at) => calledFunction(one, found.calls[at]));

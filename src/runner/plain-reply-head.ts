@@ -28,3 +28,8 @@ function made(status: number, headers: ReplyHead["headers"]): string {
   // Ends with "runMs":0} and so before the number.
   return headText({ status, headers, waitMs: 0, spawnMs: 0, runMs: 0 } satisfies ReplyHead).slice(0, -2);
 }
+
+/** The head of a reply that is longer than its frame. */
+export function withLength(head: string, bodyBytes: number): string {
+  return `${head.slice(0, -1)},"bodyBytes":${bodyBytes}}`;
+}

@@ -17,8 +17,11 @@ export interface ReadAhead {
   readonly whole: boolean;
 }
 
-/** Microtasks until a stream of a text that was read knows that it is over. Measured: three. */
-const endTurnsMax = 4;
+/** Microtasks until a stream of a text that was read knows that it is over, or an async generator gives what it has. Measured: three. */
+const turnsMax = 4;
+/** Of what is there at once, so much is gathered. */
+const aheadBytesMax = 64 * 1024;
+const readsMax = 16;
 const nothing = new Uint8Array(0);
 
 export class ReplyStream {
@@ -41,19 +44,36 @@ export class ReplyStream {
    * @throws what the stream fails with at once.
    */
   async readAhead(): Promise<ReadAhead> {
-    const first = this.#read();
-    if (first instanceof Promise || first.value.length > 1) {
-      this.#reading = first;
-      return { chunk: nothing, whole: false };
+    let chunk: Uint8Array = nothing;
+    for (let reads = 0; reads < readsMax && chunk.byteLength < aheadBytesMax; reads++) {
+      const result = await this.#readSoon(chunk.byteLength > 0);
+      if (result === undefined) break;
+      if (result.value.length > 0) chunk = joined(chunk, result.value);
+      if (result.done) return { chunk, whole: true };
     }
-    if (first.done) return { chunk: nothing, whole: true };
-    const chunk = bytesOf(first.value[0]);
-    const second = this.#read();
-    this.#reading = second;
-    for (let turn = 0; turn < endTurnsMax && second instanceof Promise && Bun.peek.status(second) === "pending"; turn++)
-      await Promise.resolve();
-    const end = second instanceof Promise ? Bun.peek(second) : second;
-    return { chunk, whole: !(end instanceof Promise) && end.done && end.value.length === 0 };
+    return { chunk, whole: false };
+  }
+
+  /** Undefined: it is kept for `run`, because it takes longer. @param failLater a failure is kept too. */
+  async #readSoon(failLater: boolean): Promise<ReadResult | undefined> {
+    const reading = this.#readSafely();
+    if (!(reading instanceof Promise)) return reading;
+    for (let turn = 0; turn < turnsMax && Bun.peek.status(reading) === "pending"; turn++) await Promise.resolve();
+    const status = Bun.peek.status(reading);
+    if (status === "fulfilled" || (status === "rejected" && !failLater)) return await reading;
+    this.#reading = reading;
+    // Until `run` awaits it, nobody does.
+    reading.catch(() => {});
+    return undefined;
+  }
+
+  /** A stream that has failed throws at once. */
+  #readSafely(): ReadResult | Promise<ReadResult> {
+    try {
+      return this.#read();
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error), { cause: error }));
+    }
   }
 
   /** Sends the rest, until the stream's end, its failure, or `cancel`. @param body opened, with what was read ahead. */
@@ -137,4 +157,9 @@ function bytesOf(chunk: unknown): Uint8Array {
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   throw new TypeError(`A reply's stream must give bytes or text, not ${chunk === null ? "null" : `a value of type ${typeof chunk}`}`);
+}
+
+function joined(before: Uint8Array, chunks: readonly unknown[]): Uint8Array {
+  const [only] = chunks;
+  return before.byteLength === 0 && chunks.length === 1 ? bytesOf(only) : Buffer.concat([before, ...chunks.map(bytesOf)]);
 }

@@ -6,6 +6,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { Channel, hostFrameBytesMax } from "../link/channel.ts";
 import { headText } from "../link/frames.ts";
 import type { CallHead } from "../link/messages.ts";
+import { noteResponses } from "../sdk/made-response.ts";
 import { mediaTypesByStatus } from "../sdk/result.ts";
 import { AbandonedCalls } from "./abandoned-calls.ts";
 import { type CallParts, FunctionCall } from "./function-call.ts";
@@ -28,6 +29,7 @@ const head: CallHead = {
 };
 
 export function warmUp(): void {
+  noteResponses();
   // It is never attached to a socket: what is sent goes nowhere.
   const channel = new Channel(hostFrameBytesMax, { frame: () => {}, closed: () => {} });
   const parts: CallParts = {

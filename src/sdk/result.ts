@@ -2,6 +2,7 @@
  * From what a handler returned to what is sent. It is on the path of every call, so the common results (a value, or
  * `{ status, body }` with a value) cost a look at their keys and `JSON.stringify`, nothing else.
  */
+import { madeOf, takeBytes } from "./made-response.ts";
 import { readHeaders, shown, type Reply, type ReplyHeaders } from "./reply.ts";
 
 /** The media type that the contract declares for a status; undefined: none, or there is no contract. */
@@ -128,17 +129,22 @@ function refuseEmptied(value: unknown): void {
 function fromResponse(response: Response, mediaTypeOf: MediaTypeOf): Reply {
   const { status } = response;
   if (status < 200 || status > 599) throw new TypeError(`A Response with status ${status} cannot be sent, 200 to 599 can`);
-  if (response.bodyUsed || response.body?.locked === true)
+  const made = madeOf(response);
+  if (response.bodyUsed || (made?.whole !== true && response.body?.locked === true))
     throw new TypeError("The Response's body was read already; return a new one, or its clone()");
-  const headers: ReplyHeaders = [...response.headers];
-  if (response.body === null) return { status, headers, body: undefined };
-  // Bun does not tell the text/plain that a Response made of text has (Fetch §5.5), nor that it was made of text.
-  const typed = headers.some(([name]) => name === "content-type");
-  return {
-    status,
-    headers: typed ? headers : withType(headers, withCharset(concrete(mediaTypeOf(status)) ?? "text/plain")),
-    body: response.body,
-  };
+  const headers = headersOf(response);
+  if (made?.whole === true && (status === 204 || status === 205 || status === 304)) return { status, headers, body: undefined };
+  const body = made?.whole === true ? takeBytes(response) : (response.body ?? undefined);
+  if (body === undefined || headers.some(([name]) => name === "content-type")) return { status, headers, body };
+  const type = made?.mediaType ?? withCharset(concrete(mediaTypeOf(status)) ?? made?.otherwise ?? "text/plain");
+  return { status, headers: withType(headers, type), body };
+}
+
+/** One of a kind that many have is shared by them. */
+function headersOf({ headers }: Response): ReplyHeaders {
+  const list = [...headers];
+  const [only] = list;
+  return list.length === 1 && only !== undefined && only[0] === "content-type" ? withType(noHeaders, only[1]) : list;
 }
 
 /** A declared media type that is one; ranges ("image/*") leave the choice to whoever answers. */
