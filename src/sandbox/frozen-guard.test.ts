@@ -10,7 +10,7 @@ async function hostThatFreezes(pids: readonly number[], then = ""): Promise<Bun.
   const script = `
     const { FrozenGuard } = await import(${JSON.stringify(guardFile)});
     const guard = new FrozenGuard();
-    for (const pid of ${JSON.stringify(pids)}) { guard.watch(pid); process.kill(pid, "SIGSTOP"); }
+    for (const pid of ${JSON.stringify(pids)}) { await guard.watch(pid); process.kill(pid, "SIGSTOP"); }
     ${then}
     console.log("frozen");
     setInterval(() => {}, 1000);`;
@@ -36,7 +36,7 @@ test("the shell that waits for that ends when nothing is stopped any more", asyn
   const sleeper = Bun.spawn({ cmd: ["sleep", "100"] });
   const host = await hostThatFreezes(
     [sleeper.pid],
-    `process.kill(${sleeper.pid}, "SIGCONT"); guard.release(${sleeper.pid}); guard.watch(999999999); guard.release(999999999);`,
+    `process.kill(${sleeper.pid}, "SIGCONT"); guard.release(${sleeper.pid}); await guard.watch(999999999); guard.release(999999999);`,
   );
   try {
     const children = (): string => readFileSync(`/proc/${host.pid}/task/${host.pid}/children`, "utf8").trim();
@@ -58,7 +58,7 @@ test("a shell that somebody ended costs the host nothing, and the next that is s
        const shell = Number(readFileSync("/proc/self/task/" + process.pid + "/children", "utf8").trim());
        process.kill(shell, "SIGKILL");
        for (const pid of ${JSON.stringify(others)}) {
-         guard.watch(pid);
+         await guard.watch(pid);
          process.kill(pid, "SIGSTOP");
          const left = () => readFileSync("/proc/self/task/" + process.pid + "/children", "utf8").trim().split(" ").map(Number);
          // Until the next shell is there: a host that is killed before has nobody to go on for it but the next host's start.

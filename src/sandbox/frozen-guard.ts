@@ -20,7 +20,8 @@ const replacementsMax = 3;
 const toldMax = 1_000;
 
 interface Shell {
-  tell(line: string): void;
+  /** Resolves when it was handed to the kernel, or cannot be. */
+  tell(line: string): Promise<void>;
 }
 
 export class FrozenGuard {
@@ -29,18 +30,18 @@ export class FrozenGuard {
   #told = 0;
   #replacements = 0;
 
-  /** To be called before a process is stopped. */
-  watch(pid: number): void {
+  /** To be called before a process is stopped. Resolves when the shell has been told; nobody has to wait for that. */
+  async watch(pid: number): Promise<void> {
     this.#frozen.add(pid);
     this.#replacements = 0;
     if (this.#shell === undefined || ++this.#told > toldMax) this.#replaceShell();
-    else this.#shell.tell(`${pid}`);
+    else await this.#shell.tell(`${pid}`);
   }
 
   /** The process was continued, or is gone. */
   release(pid: number): void {
     if (!this.#frozen.delete(pid) || this.#frozen.size > 0) return;
-    this.#shell?.tell("q");
+    void this.#shell?.tell("q");
     this.#shell = undefined;
   }
 
@@ -54,7 +55,7 @@ export class FrozenGuard {
     });
     this.#shell = shell;
     this.#told = this.#frozen.size;
-    old?.tell("q");
+    void old?.tell("q");
   }
 }
 
@@ -72,10 +73,13 @@ function startShell(pids: readonly number[], ended: () => void): Shell | undefin
     });
     child.unref();
     return {
-      tell: (line) => {
-        void child.stdin.write(`${line}\n`);
-        // A shell that somebody ended reads no more: another is started for the next.
-        Promise.resolve(child.stdin.flush()).catch(() => {});
+      tell: async (line) => {
+        try {
+          void child.stdin.write(`${line}\n`);
+          await child.stdin.flush();
+        } catch {
+          // A shell that somebody ended reads no more: another takes its place.
+        }
       },
     };
   } catch {

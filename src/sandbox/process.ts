@@ -71,7 +71,7 @@ export function startRunner({ instance, link, token, functions, file = runnerSou
     kill: () => child.kill("SIGKILL"),
     pause: () => {
       clearTimeout(releasing);
-      guard.watch(child.pid);
+      void guard.watch(child.pid);
       child.kill("SIGSTOP");
     },
     resume: () => {
