@@ -2,8 +2,9 @@
  * One running copy of an app: its folder, its control groups, its runner, and the work that is under way on it. It starts
  * whole or not at all, and when it ends, for whatever reason, nothing of it is left and all its work has been told.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { removeFolder } from "../core/remove-folder.ts";
 import type { Frame } from "../link/frames.ts";
 import type { AbandonedHead, CallHead, ConnectHead, LoadedHead, LoadHead, LogHead, RequestHead, SampleHead } from "../link/messages.ts";
 import {
@@ -413,7 +414,11 @@ export class Instance {
   }
 
   #removeTraces(): void {
-    removeInstanceGroups(this.#groups);
-    rmSync(this.#folder, { recursive: true, force: true });
+    try {
+      removeInstanceGroups(this.#groups);
+    } catch {
+      // The next host's start sweeps them.
+    }
+    removeFolder(this.#folder);
   }
 }

@@ -3,8 +3,9 @@
  * code and little else. One serves one app and ends with it. Used ones are replaced a while later, one at a time: not in
  * the way of the request that took it.
  */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { removeFolder } from "../core/remove-folder.ts";
 import { joinInstanceGroups, makeUnlimitedGroups, removeInstanceGroups } from "../sandbox/instance-groups.ts";
 import { RunnerConnection, type RunnerEvents } from "./runner-connection.ts";
 
@@ -90,7 +91,7 @@ export class Spares {
       mkdirSync(folder, { mode: 0o700 });
       const events: RunnerEvents = {
         greeted: () => {
-          rmSync(folder, { recursive: true, force: true });
+          removeFolder(folder);
           void this.#keep(runner);
         },
         // It has not been told anything yet: there is nothing to say.
@@ -102,7 +103,7 @@ export class Spares {
       const runner = new RunnerConnection({ id, folder, file: this.#runner?.file, functions: true }, events);
       this.#starting = runner;
     } catch {
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
       this.#waitAfterDeath();
     }
   }
@@ -135,7 +136,7 @@ export class Spares {
     const at = this.#ready.indexOf(runner);
     if (at >= 0) this.#ready.splice(at, 1);
     if (this.#starting === runner) this.#starting = undefined;
-    void this.#end(runner).then(() => rmSync(folder, { recursive: true, force: true }));
+    void this.#end(runner).then(() => removeFolder(folder));
     this.#waitAfterDeath();
   }
 
