@@ -177,7 +177,7 @@ test("the template of lines answers at once", async () => {
   // A port of its own could be somebody else's here.
   const file = join(folder, "urocket-service.yaml");
   writeFileSync(file, readFileSync(file, "utf8").replace("tcp: 4000", "unix: lines.sock"));
-  const answer = await urocket(["invoke", `unix:${join(folder, "lines.sock")}`, folder, "--data", "sum 1 2 3.5"]);
+  const answer = await urocket(["invoke", "unix:lines.sock", folder, "--data", "sum 1 2 3.5"]);
   expect(answer).toMatchObject({ code: 0, stdout: expect.stringContaining("6.5") as string });
 });
 

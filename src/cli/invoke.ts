@@ -38,7 +38,7 @@ export async function invoke(
   if (complaints.length > 0) return refuse(complaints, terminal);
   const found = await findApp(root, terminal);
   if (found === undefined) return exitCode.usage;
-  const target = findTarget({ operation, ...read }, toInvocable(found));
+  const target = findTarget({ operation: withWholePath(operation, root), ...read }, toInvocable(found));
   if (!target.ok) return refuse(target.complaints, terminal);
   using interruption = watchInterruption();
   const { signal } = interruption;
@@ -46,6 +46,10 @@ export async function invoke(
     call({ target: target.target, found, read, flags, answering, terminal, signal }),
   );
 }
+
+/** A socket's path may be written as in the service file. */
+const withWholePath = (operation: string, root: string): string =>
+  operation.startsWith("unix:") ? `unix:${resolve(root, operation.slice("unix:".length))}` : operation;
 
 /** A shell makes two words of a verb and a path that are not quoted. */
 const folderHint = (operation: string, folder: string): string =>

@@ -65,6 +65,21 @@ test("a start tells where lines are taken, and where contracts are shown if they
   ]);
 });
 
+test("verbs are in a column, and what takes every path is told in a word", () => {
+  const operations = [
+    { method: "OPTIONS", path: "/a", validated: false, handled: true, handler: "program" as const },
+    { method: "GET", path: "/bb", validated: false, handled: true, handler: "function" as const },
+    ...["GET", "PUT"].map((method) => ({ method, path: "/*", validated: false, handled: true, handler: "function" as const })),
+  ];
+  const told = (app: ServedApp): string[] => said((stream) => tellStarted(stream, hostOf(app), settings, "/srv")).slice(0, -1);
+  expect(told({ ...pets, operations })).toEqual([
+    "pets: 2 operations, every other path from pets",
+    "  OPTIONS /a   program",
+    "  GET     /bb  function",
+  ]);
+  expect(told({ ...pets, operations: operations.slice(2) })).toEqual(["pets: every path from pets"]);
+});
+
 test("of many operations a start lists the first", () => {
   const operations = Array.from({ length: 30 }, (_, number) => ({ method: "GET", path: `/${number}`, validated: false, handled: true }));
   const lines = said((stream) => tellStarted(stream, hostOf({ ...pets, operations }), settings, "/srv"));

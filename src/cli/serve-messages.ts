@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import type { ServeSettings } from "../config/settings.ts";
 import { docsPath } from "../host/docs-pages.ts";
+import { everyPath } from "../host/join-functions.ts";
 import type { CheckedTypes, ReloadOutcome, RunningHost, ServedApp, StartFailure } from "../host/host.ts";
 import { complain, nameFrom, tellDiagnostics, warn } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
@@ -21,9 +22,12 @@ export function tellStarted(stream: Stream, host: RunningHost, { address, docs }
 }
 
 /** "4 operations, 1 without a handler, 2 listeners" */
-function countServed({ operations, listeners }: ServedApp): string {
+function countServed({ operations: all, listeners }: ServedApp): string {
+  const operations = withoutRest(all);
   const unhandled = operations.filter(({ handled }) => !handled).length;
-  const parts = [count(operations.length, "operation")];
+  const takesRest = operations.length < all.length;
+  const parts = takesRest && operations.length === 0 ? ["every path"] : [count(operations.length, "operation")];
+  if (takesRest && operations.length > 0) parts.push("every other path");
   if (unhandled > 0) parts.push(`${unhandled} without a handler`);
   if (listeners.length > 0) parts.push(count(listeners.length, "listener"));
   return parts.join(", ");
@@ -32,12 +36,18 @@ function countServed({ operations, listeners }: ServedApp): string {
 /** Operations of one app that are listed: a screen's worth of lines says more than a thousand. */
 const listedMax = 20;
 
+/** Without what a default export serves where there is no contract: every verb of every path. */
+const withoutRest = (operations: ServedApp["operations"]): ServedApp["operations"] =>
+  operations.filter(({ path, handler }) => path !== everyPath || handler !== "function");
+
 /** `GET    /pets       function  listPets`, and where listeners are. */
-function listServed({ operations, listeners }: ServedApp): string[] {
+function listServed({ operations: all, listeners }: ServedApp): string[] {
+  const operations = withoutRest(all);
   const listed = operations.slice(0, listedMax);
+  const verbWidth = Math.max(6, ...listed.map(({ method }) => method.length));
   const width = Math.max(0, ...listed.map(({ path }) => path.length));
   const lines = listed.map(({ method, path, handler, handled, operationId = "" }) =>
-    `${method.padEnd(6)} ${path.padEnd(width)}  ${(handled ? (handler ?? "") : "no handler").padEnd(10)} ${operationId}`.trimEnd(),
+    `${method.padEnd(verbWidth)} ${path.padEnd(width)}  ${(handled ? (handler ?? "") : "no handler").padEnd(10)} ${operationId}`.trimEnd(),
   );
   if (operations.length > listed.length) lines.push(`and ${operations.length - listed.length} more; \`urocket check\` shows all`);
   return [...lines, ...listeners.map(({ url }) => `lines at ${url}`)];

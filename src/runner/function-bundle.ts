@@ -22,10 +22,10 @@ export async function importFunctions(spec: FunctionsSpec): Promise<FoundExports
   }
   const calls: FoundExport[] = [];
   const listeners: FoundExport[] = [];
-  const faults: string[] = [];
+  const faults = new Map<string, string[]>();
   for (const one of spec.calls) keep(one, findExport(modules, one, true), calls, faults);
   for (const one of spec.listeners) keep(one, findExport(modules, one, false), listeners, faults);
-  return faults.length === 0 ? { ok: true, calls, listeners } : { ok: false, message: faults.join("; ") };
+  return faults.size === 0 ? { ok: true, calls, listeners } : { ok: false, message: faultsText(faults) };
 }
 
 /** What the modules' own code throws is their failure; only a bundle that is not there is replaced by the plain one. */
@@ -46,9 +46,24 @@ function modulesOf(bundle: unknown): readonly unknown[] {
   return it;
 }
 
-function keep(spec: FunctionSpec, found: FoundExport | string, into: FoundExport[], faults: string[]): void {
-  if (typeof found === "string") faults.push(`cannot serve ${spec.operation}: ${found}`);
-  else into.push(found);
+function keep(spec: FunctionSpec, found: FoundExport | string, into: FoundExport[], faults: Map<string, string[]>): void {
+  if (typeof found !== "string") return void into.push(found);
+  const operations = faults.get(found);
+  if (operations === undefined) faults.set(found, [spec.operation]);
+  else operations.push(spec.operation);
+}
+
+/** Each fault once, with what it keeps from being served. */
+function faultsText(faults: ReadonlyMap<string, readonly string[]>): string {
+  return [...faults].map(([fault, operations]) => `cannot serve ${listText(operations)}: ${fault}`).join("; ");
+}
+
+/** Operations named of one fault. */
+const namedMax = 3;
+
+function listText(operations: readonly string[]): string {
+  const more = operations.length - namedMax;
+  return operations.slice(0, namedMax).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 /** Or in words why it cannot be called. */

@@ -87,10 +87,10 @@ test("a module that is missing is a failure that names it", async () => {
 
 test("exports that cannot be called are told, all of them", async () => {
   const text = "export const n = 1; export const list = []; export default { fetch: 1 }; export const o = { fetch() {} };";
-  expect(await refusal({ "functions.ts": text }, ["n", "missing", "default", "list"], ["o"])).toBe(
+  expect(await refusal({ "functions.ts": text }, ["n", "missing", "default", "list", "missing"], ["o"])).toBe(
     [
       'cannot serve GET /n: its export "n" is a number, not a function',
-      'cannot serve GET /missing: its file has no export "missing"',
+      'cannot serve GET /missing, GET /missing: its file has no export "missing"',
       'cannot serve GET /default: its export "default" is an object, not a function; the default export may also be an object with fetch()',
       'cannot serve GET /list: its export "list" is a list, not a function',
       'cannot serve tcp:1234: its export "o" is an object, not a function',
