@@ -70,6 +70,10 @@ export class Fleet {
   /** While the pool starts: if this one does not come up, that is told by rejecting. */
   #first: Member | undefined;
   #deathsInARow = 0;
+  /** Instances that began with a runner that had been started ahead. */
+  readonly #begunAhead = new WeakSet<Member>();
+  /** One of them was excused since an instance became ready. */
+  #hasExcused = false;
   #replacement: ReturnType<typeof setTimeout> | undefined;
   #closing = false;
 
@@ -213,6 +217,7 @@ export class Fleet {
     const spare = this.#options.load.functions === undefined ? undefined : this.#options.spares?.take();
     const instance: Instance = new Instance({ ...this.#options, load }, events, spare);
     const member = this.members.add(instance);
+    if (spare !== undefined) this.#begunAhead.add(member);
     if (shared !== undefined) this.#sharedOwner = instance;
     return member;
   }
@@ -227,6 +232,7 @@ export class Fleet {
 
   #joined(member: Member): void {
     member.served = true;
+    this.#hasExcused = false;
     this.fetches = new Set(member.instance.fetches);
     // From here the path is this pool's own: nobody else's is ever taken.
     this.#takesOverReplySocket = false;
@@ -268,9 +274,17 @@ export class Fleet {
     this.#reports.stopped(member.instance.id, expected ? (member.leaving?.why ?? reason) : reason, expected);
     if (this.#sharedOwner === member.instance) this.#sharedOwner = undefined;
     if (member.served && performance.now() - member.instance.startedMs > backOffMs.max) this.#deathsInARow = 0;
+    this.#excuse(member);
     if (!expected) this.#replace(reason, member.served);
     // What came while it left waits for another.
     else if (member !== this.#first) this.#events.fewer();
+  }
+
+  /** A runner that waited may have died before it was taken: that says nothing about the app, so it is not counted, once. */
+  #excuse(member: Member): void {
+    if (member.served || this.#hasExcused || !this.#begunAhead.has(member)) return;
+    this.#hasExcused = true;
+    this.#deathsInARow = Math.max(0, this.#deathsInARow - 1);
   }
 
   /** An instance is gone: another takes its place, after a while when none comes up. @param served whether it had been ready. */

@@ -72,6 +72,23 @@ describe("spare runners", () => {
     expect(processState(spare)).toBeUndefined();
   });
 
+  test("that die together with an instance keep no call from the next: another is started at once", async () => {
+    spares = new Spares({ folder, count: 0 });
+    trial = new PoolTrial({ functions: { pid }, spares });
+    await trial.pool.start();
+    const served = JSON.parse((await trial.call("pid").over.promise).body) as { pid: number };
+    spares.resize(1);
+    await eventually("one is ready", () => spares.ready === 1);
+    for (const victim of [...runners(), served.pid]) process.kill(victim, "SIGKILL");
+    const failures: string[] = [];
+    await eventually("a call is answered", async () => {
+      const call = await trial?.call("pid").over.promise;
+      if (call?.failure !== undefined) failures.push(call.failure);
+      return call?.status === 200;
+    });
+    expect(failures).not.toContain("no-instance");
+  });
+
   test("are as many as is said last, and run what is there then", async () => {
     const bundle = new RunnerBundle();
     spares = new Spares({ folder, count: 1, refillAfterMs: 1, runner: bundle });
