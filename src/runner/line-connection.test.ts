@@ -21,13 +21,15 @@ const source = `
     return "<" + line + ">";
   };
   export const never = (line, { signal }) => new Promise(() => { signal.onabort = () => console.log("aborted:", signal.reason.name); });
+  export const soon = async (line) => { await null; return line === "never" ? new Promise(() => {}) : line + "!"; };
   export const long = (line) => line.repeat(100_000);
 `;
-const options = { files: { "functions.ts": source }, calls: [], listeners: ["upper", "mixed", "never", "long"] };
+const options = { files: { "functions.ts": source }, calls: [], listeners: ["upper", "mixed", "never", "long", "soon"] };
 const upper = { listener: 0 };
 const mixed = { listener: 1 };
 const never = { listener: 2 };
 const long = { listener: 3 };
+const soon = { listener: 4 };
 
 async function whole(heard: HeardCall): Promise<string> {
   await heard.over.promise;
@@ -51,6 +53,21 @@ describe("lines", () => {
       heard.outgoing.write(text.subarray(cut), true);
       expect(await whole(heard)).toBe("EINS\nZWÖ\n\nDREI\nLAST\n");
     }
+  });
+
+  test("whose promises are settled at once are answered in one frame too", async () => {
+    await using trial = await FunctionTrial.open(options);
+    const heard = trial.connect("a\nb\nc\nd\n", true, soon);
+    expect(await whole(heard)).toBe("a!\nb!\nc!\nd!\n");
+    expect(heard.chunks).toHaveLength(1);
+  });
+
+  test("that are answered do not wait for one that takes longer", async () => {
+    await using trial = await FunctionTrial.open(options);
+    const heard = trial.connect("a\nb\nnever\nc\n", false, soon);
+    await trial.until(() => heard.text === "a!\nb!\n");
+    expect(heard.chunks).toHaveLength(1);
+    trial.reset(heard);
   });
 
   test("of one client come one at a time, though some are waited for", async () => {

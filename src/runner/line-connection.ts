@@ -54,6 +54,7 @@ export class LineConnection implements LinkExchange, ContextSource {
   #carry: Uint8Array | undefined;
   #ended = false;
   #answers = "";
+  #sendPlanned = false;
 
   constructor(parts: CallParts, called: CalledListener, number: number, head: ConnectHead) {
     this.parts = parts;
@@ -187,7 +188,7 @@ export class LineConnection implements LinkExchange, ContextSource {
   #wait(result: PromiseLike<unknown>): void {
     this.#phase = "waiting";
     this.parts.open.quiet(-1);
-    if (this.#answers !== "") this.#send();
+    if (this.#answers !== "") this.#planSend();
     result.then(this.#answered, this.#threw);
   }
 
@@ -195,6 +196,7 @@ export class LineConnection implements LinkExchange, ContextSource {
     if (this.#phase !== "waiting") return this.parts.abandoned.settled(this);
     this.parts.open.quiet(1);
     this.#answers += answerText(this, result);
+    if (!this.#outgoing.waits && this.#answers.length >= answersLengthMax) this.#send();
     if (this.#outgoing.waits) this.#phase = "blocked";
     else this.#run();
   };
@@ -207,6 +209,18 @@ export class LineConnection implements LinkExchange, ContextSource {
     if (this.#answers !== "" || this.#ended) this.#send();
     if (this.#phase === "ending" && !this.#outgoing.waits) this.#close();
   }
+
+  /** What is answered goes in the loop's next turn, together with what promises that are settled by then have added to it. */
+  #planSend(): void {
+    if (this.#sendPlanned) return;
+    this.#sendPlanned = true;
+    setImmediate(this.#sendWaiting);
+  }
+
+  readonly #sendWaiting = (): void => {
+    this.#sendPlanned = false;
+    if (this.#phase === "waiting" && this.#answers !== "" && !this.#outgoing.waits) this.#send();
+  };
 
   #send(): void {
     const text = this.#answers;
