@@ -69,6 +69,7 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
     .option("--docs", "show the contracts at /_docs (UROCKET_DOCS)")
     .option("--no-docs", "do not, whatever UROCKET_DOCS says")
     .addOption(logOption("default: auto, pretty on a terminal"))
+    .addOption(requestsOption())
     .action((folders: string[], flags: ServeFlags) => serve("serve", folders, flags));
 
   addServing(
@@ -83,6 +84,7 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
     .option("--docs", "show the contracts at /_docs; the default")
     .option("--no-docs", "do not (UROCKET_DOCS)")
     .addOption(logOption("default: pretty"))
+    .addOption(requestsOption())
     .action((folder: string, flags: ServeFlags) => serve("dev", [folder], flags));
 
   program
@@ -201,6 +203,9 @@ function addServing(command: Command): Command {
 const logOption = (fallback: string): Option =>
   new Option("--log <form>", `log as auto, json or pretty (UROCKET_LOG; ${fallback})`).argParser(String);
 
+const requestsOption = (): Option =>
+  new Option("--requests <which>", "log all requests, or only those that failed (UROCKET_REQUESTS; default: all)").argParser(String);
+
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
 const outputOption = (): Option => new Option("-o, --output <form>", "print json instead of text").choices(["json"]);
@@ -255,6 +260,7 @@ function completedCommand(command: Command): CompletedCommand {
 
 function choicesOf(flag: string | undefined, choices: readonly string[] | undefined): readonly string[] {
   if (flag === "--log") return ["auto", "json", "pretty"];
+  if (flag === "--requests") return ["all", "failed"];
   return flag === "--template" ? templateNames : (choices ?? []);
 }
 

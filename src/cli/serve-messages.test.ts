@@ -11,6 +11,7 @@ const settings: ServeSettings = {
   watch: false,
   graceMs: 30_000,
   log: "auto",
+  requests: "all",
   spares: 1,
   docs: false,
 };

@@ -52,13 +52,13 @@ function checkSecrets({ secretsFolder }: ServeSettings): SettingProblem[] {
 const formatOf = ({ log }: ServeSettings, { isTerminal }: Stream): LogFormat => (log === "auto" ? (isTerminal ? "pretty" : "json") : log);
 
 function openServeLog(settings: ServeSettings, { out }: Terminal): OpenLog {
-  return openLog({ fd: 1, format: formatOf(settings, out), colours: out.colours });
+  return openLog({ fd: 1, format: formatOf(settings, out), colours: out.colours, requests: settings.requests });
 }
 
 /** Requests with what they wrote below them, and failures with the line of source that they come from. */
 function openDevLog(settings: ServeSettings, { out }: Terminal): OpenLog {
   const format = formatOf(settings, out);
-  const log = openLog({ fd: 1, format, colours: out.colours, gather: true, annotate: withSourceLines() });
+  const log = openLog({ fd: 1, format, colours: out.colours, requests: settings.requests, gather: true, annotate: withSourceLines() });
   // With each reload instances come and go.
   return { ...log, host: (event) => (event.event === "instance-stopped" ? undefined : log.host(event)) };
 }

@@ -15,7 +15,7 @@ function problems(flags: ServeFlags, environment: Environment = {}): string[] {
 }
 
 test("without flags and variables the defaults hold", () => {
-  const common = { port: 8080, address: "127.0.0.1", timing: false, graceMs: 30_000, spares: 1 };
+  const common = { port: 8080, address: "127.0.0.1", timing: false, graceMs: 30_000, requests: "all", spares: 1 } as const;
   expect(read({})).toEqual({ ...common, watch: false, log: "auto", docs: false });
   expect(read({}, {}, "dev")).toEqual({ ...common, watch: true, log: "pretty", docs: true });
 });
@@ -55,12 +55,23 @@ test("a variable wins over the default, and a flag over the variable", () => {
     UROCKET_WATCH: "true",
     UROCKET_GRACE: "5s",
     UROCKET_LOG: "json",
+    UROCKET_REQUESTS: "failed",
     UROCKET_SPARES: "3",
     UROCKET_DOCS: "yes",
   };
-  const said = { port: 1, address: "::1", timing: true, watch: true, graceMs: 5000, log: "json", spares: 3, docs: true } as const;
+  const said = {
+    port: 1,
+    address: "::1",
+    timing: true,
+    watch: true,
+    graceMs: 5000,
+    log: "json",
+    requests: "failed",
+    spares: 3,
+    docs: true,
+  } as const;
   expect(read({}, environment)).toEqual(said);
-  const flags = { port: "2", address: "127.0.0.2", timing: false, watch: false, grace: "100", log: "pretty", docs: false };
+  const flags = { port: "2", address: "127.0.0.2", timing: false, watch: false, grace: "100", log: "pretty", requests: "all", docs: false };
   expect(read({ ...flags, spares: "4" }, environment)).toEqual({
     port: 2,
     address: "127.0.0.2",
@@ -68,6 +79,7 @@ test("a variable wins over the default, and a flag over the variable", () => {
     watch: false,
     graceMs: 100,
     log: "pretty",
+    requests: "all",
     spares: 4,
     docs: false,
   });
@@ -125,4 +137,10 @@ test("a variable that is like one of ours but for a slip is told", () => {
   expect(outcome.ok && outcome.warnings).toEqual([
     { message: "UROCKET_PROT is not a setting and is ignored", hint: "Did you mean UROCKET_PORT?" },
   ]);
+});
+
+test("which requests are logged is all of them or those that failed", () => {
+  expect(read({ requests: "failed" }).requests).toBe("failed");
+  expect(read({}, { UROCKET_REQUESTS: "failed" }).requests).toBe("failed");
+  expect(problems({ requests: "some" })).toEqual(['Cannot use --requests "some": it does not say which requests']);
 });

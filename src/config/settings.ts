@@ -9,6 +9,9 @@ import { parseDuration } from "../core/units.ts";
 
 export type LogChoice = "auto" | "json" | "pretty";
 
+/** Which requests the log tells of: those that were answered 400 or more, or broke off, are "failed". */
+export type RequestsChoice = "all" | "failed";
+
 export interface ServeSettings {
   /** Default 8080; 0: any free one. */
   readonly port: number;
@@ -22,6 +25,8 @@ export interface ServeSettings {
   readonly graceMs: number;
   /** Default auto: pretty on a terminal, JSON otherwise; `dev`: pretty. */
   readonly log: LogChoice;
+  /** Default all. */
+  readonly requests: RequestsChoice;
   /** Runner processes started ahead of need. Default 1; 0 on machines with less than 1 GiB of memory. At most 64. */
   readonly spares: number;
   /** Absolute. Default: `$CREDENTIALS_DIRECTORY` (systemd.exec(5), LoadCredential); without it there are no secrets. */
@@ -47,6 +52,7 @@ export interface ServeFlags {
   readonly watch?: boolean;
   readonly grace?: string;
   readonly log?: string;
+  readonly requests?: string;
   readonly spares?: string;
   readonly secrets?: string;
   readonly docs?: boolean;
@@ -72,6 +78,7 @@ export const serveVariables = [
   "UROCKET_WATCH",
   "UROCKET_GRACE",
   "UROCKET_LOG",
+  "UROCKET_REQUESTS",
   "UROCKET_SPARES",
   "UROCKET_SECRETS_DIR",
   "UROCKET_DOCS",
@@ -110,6 +117,7 @@ export function readServeSettings(mode: ServeMode, flags: ServeFlags, environmen
     watch: mode === "dev" || setting("watch", flags.watch, toBoolean, defaults.watch),
     graceMs: setting("grace", flags.grace, toGrace, defaults.graceMs),
     log: setting("log", flags.log, toLogChoice, defaults.log),
+    requests: setting("requests", flags.requests, toRequestsChoice, defaults.requests),
     spares: setting("spares", flags.spares, toSpares, defaults.spares),
     docs: setting("docs", flags.docs, toBoolean, defaults.docs),
     ...secretsOf(flags, environment, (problem) => problems.push(problem)),
@@ -118,7 +126,8 @@ export function readServeSettings(mode: ServeMode, flags: ServeFlags, environmen
 }
 
 function defaultsOf(mode: ServeMode, { memoryBytes }: MachineSize): ServeSettings {
-  const common = { port: 8080, address: "127.0.0.1", timing: false, graceMs: 30_000, spares: memoryBytes < smallMachineBytes ? 0 : 1 };
+  const spares = memoryBytes < smallMachineBytes ? 0 : 1;
+  const common = { port: 8080, address: "127.0.0.1", timing: false, graceMs: 30_000, requests: "all", spares } as const;
   return mode === "dev" ? { ...common, watch: true, log: "pretty", docs: true } : { ...common, watch: false, log: "auto", docs: false };
 }
 
@@ -194,6 +203,11 @@ function toLogChoice(text: string): Checked<LogChoice> {
   const value = logChoices.find((choice) => choice === text);
   if (value !== undefined) return { ok: true, value };
   return { ok: false, message: "it is no form of log", hint: `Write one of ${logChoices.join(", ")}` };
+}
+
+function toRequestsChoice(text: string): Checked<RequestsChoice> {
+  if (text === "all" || text === "failed") return { ok: true, value: text };
+  return { ok: false, message: "it does not say which requests", hint: "Write all or failed" };
 }
 
 /** Variables that are like one of ours but for a slip: they would be ignored without a word. */

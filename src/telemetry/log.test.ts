@@ -175,6 +175,20 @@ test("the exchange's own id is told only where the client brought another", asyn
   expect(line).toMatchObject({ requestId: "mine", exchangeId: receipt.exchangeId, level: "error", error: "no-reply", detail: "exit 3" });
 });
 
+test("successes have no line where only failures are asked for", async () => {
+  const text = await written({ format: "json", requests: "failed" }, (log) => {
+    log.exchange(receipt);
+    log.exchange({ ...receipt, status: 404, path: "/missing" });
+    log.exchange({ ...receipt, path: "/broken-off", error: "reply-aborted" });
+    log.output(output);
+  });
+  const lines = text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines.map(({ type, path }) => path ?? type)).toEqual(["/missing", "/broken-off", "output"]);
+});
+
 test("the level follows from the status", async () => {
   const statuses = [200, 404, 499, 500, 502, 503, 504];
   const lines = await writtenJson((log) => statuses.forEach((status) => log.exchange({ ...receipt, status })));

@@ -21,6 +21,8 @@ export interface LogOptions {
   readonly format: LogFormat;
   /** Only for `pretty`. */
   readonly colours: boolean;
+  /** Which requests have a line. Default: all. */
+  readonly requests?: "all" | "failed";
   /** Only for `pretty`: whether a request's output is shown below the request's line, once that is there. Default false. */
   readonly gather?: boolean;
   /** Told of each line of output before it is shown; what it gives is shown in its place. Default: the line itself. */
@@ -55,7 +57,18 @@ export function openLog(options: LogOptions): OpenLog {
     ...(waitingBytesMax === undefined ? {} : { waitingBytesMax }),
     describeDropped: (count) => formatter.host(droppedEvent(count)),
   });
-  return options.gather === true && format === "pretty" ? gatheringLog(options, formatter, writer) : plainLog(options, formatter, writer);
+  const log =
+    options.gather === true && format === "pretty" ? gatheringLog(options, formatter, writer) : plainLog(options, formatter, writer);
+  return options.requests === "failed" ? withoutSuccesses(log) : log;
+}
+
+function withoutSuccesses(log: OpenLog): OpenLog {
+  return {
+    ...log,
+    exchange: (receipt) => {
+      if (receipt.status >= 400 || receipt.error !== undefined) log.exchange(receipt);
+    },
+  };
 }
 
 function plainLog({ annotate }: LogOptions, formatter: Formatter, writer: LineWriter): OpenLog {
