@@ -21,6 +21,8 @@ export interface FunctionsOptions {
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly subject: ServerKind;
+  /** The subject as it is with a line of its log for each request. */
+  readonly logged: ServerKind;
   /** Names of the proxies to run against. */
   readonly against: readonly string[];
 }
@@ -46,6 +48,7 @@ const totalCents = 2 * 1999 + 12_900 + 12 * 45;
 /** By the names of the comparisons. */
 const questions: Readonly<Record<string, Question>> = {
   hello: { path: "/hello", body: greeting },
+  "hello, each logged": { path: "/hello", body: greeting },
   "hello, Fetch handler": { path: "/fetch", body: greeting },
   "JSON POST": { path: "/orders", send: JSON.stringify(order), body: JSON.stringify({ id: 1, totalCents, ...order }) },
 };
@@ -65,19 +68,22 @@ export async function runFunctions(ground: Ground, options: FunctionsOptions, pr
     proxies.filter(({ name }) => options.against.includes(name)).map((kind) => [kind, serverSystem(ground, kind, functionQuestion)]),
   );
   const systems = (kinds: readonly ProxyKind[]): readonly ServerSystem[] => kinds.flatMap((kind) => all.get(kind) ?? []);
-  const run = (program: string, count: number, kinds: readonly ProxyKind[]): Promise<Comparison> => {
+  const run = (program: string, count: number, kinds: readonly ProxyKind[], measured = subject): Promise<Comparison> => {
     const { rounds, seconds, warmUpSeconds } = options;
     const opponents = systems(kinds).map((system) => ({ system }));
-    return compare(subject, opponents, { program, connections: count, seconds, warmUpSeconds }, rounds, progress);
+    return compare(measured, opponents, { program, connections: count, seconds, warmUpSeconds }, rounds, progress);
   };
   const has = (part: FunctionPart): boolean => options.parts.includes(part);
   await subject.measure({ program: "hello", connections, seconds: 1, warmUpSeconds: 0 });
-  const hello = has("hello") ? [await run("hello", connections, [...all.keys()])] : [];
+  const [withLog, plain] = [true, false].map((logs) => [...all.keys()].filter(({ family }) => family.endsWith("+log") === logs));
+  const hello = has("hello") ? [await run("hello", connections, plain ?? [])] : [];
+  const logged = serverSystem(ground, options.logged, functionQuestion);
   // Whom the others are against: of each family the one that did best.
   const chosen = bestOfFamilies([...all.keys()], hello[0]);
   const rivals = chosen.filter(({ family }) => family === "nginx" || family === "haproxy");
   const comparisons = [
     ...hello,
+    ...(has("hello") && withLog?.length ? [await run("hello, each logged", connections, withLog, logged)] : []),
     ...(has("fetch") ? [await run("hello, Fetch handler", connections, rivals)] : []),
     ...(has("latency") ? [await run("hello", 1, [...rivals, ...chosen.filter(({ family }) => family === "direct")])] : []),
     ...(has("orders") ? [await run("JSON POST", connections, rivals)] : []),
@@ -114,6 +120,8 @@ export function judgeFunctions(comparison: Comparison): readonly Verdict[] {
   const where = `${comparison.program} ×${comparison.connections}`;
   if (subject.disqualified !== undefined)
     return [notMeasured(`requests/s, ${where}`, "no errors", `disqualified: ${subject.disqualified}`)];
+  // No budget: what a line for each request costs, ours and theirs.
+  if (comparison.program === "hello, each logged") return [];
   if (comparison.connections === 1) return [latencyVerdict(where, others)];
   if (comparison.program === "JSON POST") return [againstBestPeer(`requests/s, ${where}`, budgets.validatedToBestProxy, others)];
   return [againstBestPeer(`requests/s, ${where}`, budgets.helloToBestProxy, others), cpuVerdict(where, others)];

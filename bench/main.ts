@@ -9,7 +9,7 @@ import { readOptions, usage, type BenchOptions } from "./options.ts";
 import { fibber, lineServers } from "./peers/line-servers.ts";
 import { peerCommands, peers, replySocketInBun } from "./peers/peers.ts";
 import { commandOf, proxies } from "./peers/proxies.ts";
-import { functionsApp, urocket } from "./peers/urocket.ts";
+import { functionsApp, loggedFunctionsApp, urocket } from "./peers/urocket.ts";
 import { Ground } from "./process/ground.ts";
 import {
   comparisonTable,
@@ -112,7 +112,11 @@ function chosen<Part extends string>(all: readonly Part[], { parts }: BenchOptio
 
 async function functions(ground: Ground, options: BenchOptions): Promise<Outcome> {
   const subject = subjectAmong(options, [functionsApp, ...proxies]);
-  const report = await runFunctions(ground, { ...options, parts: chosen(functionParts, options), subject }, progress);
+  const report = await runFunctions(
+    ground,
+    { ...options, parts: chosen(functionParts, options), subject, logged: loggedFunctionsApp },
+    progress,
+  );
   const tables = [
     ...report.comparisons.map((each) => comparisonTable(each)),
     ...(report.idle === undefined ? [] : [idleTable(report.idle)]),

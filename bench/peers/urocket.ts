@@ -14,10 +14,18 @@ export function urocket(app: string): ServerKind {
   };
 }
 
+/** As proxies are measured: without a line for each request that went well. Receipts are made all the same. */
 export const functionsApp: ServerKind = {
   name: "urocket",
   kind: "subject",
-  start: (ground) => startUrocket(ground, "urocket-functions", join(benchFolder, "apps/functions")),
+  start: (ground) => startUrocket(ground, "urocket-functions", join(benchFolder, "apps/functions"), { flags: ["--requests", "failed"] }),
+};
+
+/** With a line for each request, against proxies with one. */
+export const loggedFunctionsApp: ServerKind = {
+  name: "urocket+log",
+  kind: "subject",
+  start: (ground) => startUrocket(ground, "urocket-functions-log", join(benchFolder, "apps/functions")),
 };
 
 export interface UrocketOptions {
