@@ -135,7 +135,8 @@ async function startHost(): Promise<{ host: Bun.Subprocess; frozen: number; loop
     while (spares.ready < 1 || processState(frozen) !== "T") await Bun.sleep(5);
     console.log(JSON.stringify({ frozen, looping, folders: trials.map(({ folder }) => folder) }));
     setInterval(() => {}, 1000);`;
-  const host = Bun.spawn({ cmd: [process.execPath, "-e", script], stdout: "pipe", stderr: "inherit" });
+  // Its environment is its own: the one of a test run says that nobody outlives the process that started them.
+  const host = Bun.spawn({ cmd: [process.execPath, "-e", script], env: { PATH: process.env["PATH"] }, stdout: "pipe", stderr: "inherit" });
   const { value } = await host.stdout.getReader().read();
   return { host, ...(JSON.parse(Buffer.from(value ?? []).toString()) as { frozen: number; looping: number; folders: string[] }) };
 }
