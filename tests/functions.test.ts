@@ -159,6 +159,8 @@ paths:
     expect([line["level"], line["requestId"]]).toEqual(["error", thrown.headers.get("x-request-id")]);
     // The stack names the author's own file and line.
     expect(String(line["text"])).toMatch(/src\/functions\.js:15:/);
+    // And nothing of what called it.
+    expect(String(line["text"]).split("\n")).toHaveLength(2);
   });
 
   test("read a body as it comes", async () => {

@@ -33,11 +33,6 @@ test("below the first place in the author's own files stands its line of source"
   ]);
 });
 
-test("places in urocket and in the runtime are left out", () => {
-  const own = `Error: x\n    at run (node:async_hooks:1:2)\n    at push (${import.meta.dir}/source-lines.ts:1:1)\n    at native:1:11`;
-  expect(withSourceLines()(lineOf(own)).text).toBe("Error: x\n    at native:1:11");
-});
-
 test("a place without a function's name is one too", () => {
   const app = appWith("boom();\n");
   expect(withSourceLines()(lineOf(`Error: x\n    at ${app.path("src/pets.ts")}:1:1`)).text).toContain("\n      1 | boom();\n        | ^");

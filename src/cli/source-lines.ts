@@ -1,9 +1,8 @@
 /**
  * What a function's author wants to see of a failure: below the stack's first place in a file of theirs, the line of source
- * that it names; and without the places in urocket itself. Only `dev` does this: it reads files while it logs.
+ * that it names. Only `dev` does this: it reads files while it logs.
  */
 import { readFileSync, statSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { OutputLine } from "../telemetry/receipt.ts";
 
 /** Files whose lines are kept, and bytes of one that is read. */
@@ -14,10 +13,6 @@ const shownMax = 160;
 
 /** `    at addPet (/srv/pets/src/pets.ts:12:9)`, or without a name and parentheses. */
 const frame = /^\s+at .*?\(?(?:file:\/\/)?(\/[^()\s:]+\.[cm]?[jt]sx?):(\d+):(\d+)\)?$/;
-
-/** Places in urocket itself, or in what it runs on: they say nothing of the author's mistake. */
-const ownFolder = fileURLToPath(new URL("..", import.meta.url));
-const isOwn = (line: string): boolean => /^\s+at .*\(?(?:node|bun):/.test(line) || (/^\s+at /.test(line) && line.includes(ownFolder));
 
 interface Lines {
   readonly changedMs: number;
@@ -41,11 +36,10 @@ export function withSourceLines(): (line: OutputLine) => OutputLine {
 }
 
 function annotated(text: string, linesOf: (file: string) => readonly string[]): string {
-  const [message = "", ...stack] = text.split("\n");
-  const shown = [message, ...stack.filter((line) => !isOwn(line))];
+  const shown = text.split("\n");
   const at = shown.findIndex((line) => frame.test(line) && !line.includes("/node_modules/"));
   const [, file, line, column] = frame.exec(shown[at] ?? "") ?? [];
-  if (file === undefined) return shown.join("\n");
+  if (file === undefined) return text;
   const excerpt = excerptOf(file, Number(line), Number(column), linesOf);
   return [...shown.slice(0, at + 1), ...excerpt, ...shown.slice(at + 1)].join("\n");
 }

@@ -3,8 +3,8 @@
 const causesMax = 4;
 const errorsMax = 8;
 
-/** Where this program's own code lies, as a stack names it. */
-const ownFolder = /(\/.*\/)[^/]*:\d+:\d+\)?$/m.exec(new Error("where").stack ?? "")?.[1];
+/** Where this program's own code lies, as a stack names it: all of `src` where it runs from its sources, the bundle's folder else. */
+const ownFolder = /(\/.*\/)[^/]*:\d+:\d+\)?$/m.exec(new Error("where").stack ?? "")?.[1]?.replace(/\/src\/runner\/$/, "/src/");
 
 /** The error with its stack, causes and, of an AggregateError, errors. Never throws. */
 export function failureText(error: unknown): string {
@@ -28,5 +28,5 @@ function describe(error: unknown, causesLeft: number): string {
 function withoutOwnFrames(stack: string): string {
   if (ownFolder === undefined) return stack;
   const lines = stack.split("\n");
-  return lines.filter((line) => !(/^\s+at /.test(line) && (line.includes(ownFolder) || line.includes("(native:")))).join("\n");
+  return lines.filter((line) => !(/^\s+at /.test(line) && (line.includes(ownFolder) || /\(?(?:native|node|bun):/.test(line)))).join("\n");
 }
