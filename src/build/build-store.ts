@@ -94,7 +94,7 @@ export class BuildStore {
     const folder = this.folderOf(hash);
     const bundle = join(folder, bundleName);
     const inputs = [...stamps, ...(types?.stamps ?? [])].map(({ file }) => file).filter(isAuthors);
-    return { folder, hash, bundle, plainBundle: bundle, sourceMap: `${bundle}.map`, bytecode, modules, inputs: [...new Set(inputs)] };
+    return { folder, hash, bundle, sourceMap: `${bundle}.map`, bytecode, modules, inputs: [...new Set(inputs)] };
   }
 }
 

@@ -23,8 +23,6 @@ export interface Build {
    * runtime compiles the text instead.
    */
   readonly bundle: string;
-  /** The same: kept apart for when bytecode and text are not one file. */
-  readonly plainBundle: string;
   /** Its source map. The runtime applies it to stack traces by itself, since it lies beside the bundle. */
   readonly sourceMap: string;
   /** Whether the bundle has bytecode: not with top-level await. */

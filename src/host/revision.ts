@@ -137,7 +137,6 @@ function functionsOf({ app, build, operations }: ReadyApp, secrets: DeliveredSec
   };
   return {
     bundle: build.bundle,
-    plainBundle: build.plainBundle,
     folder: app.folder,
     env: app.env,
     ...(secrets === undefined ? {} : { secrets: secrets.own }),

@@ -42,8 +42,6 @@ export interface LoadHead {
 export interface FunctionsSpec {
   /** What the runner imports: the app's functions in one file (src/build). Its default export is a list of modules. */
   readonly bundle: string;
-  /** The same without bytecode, for when `bundle` cannot be loaded. */
-  readonly plainBundle: string;
   /** Working directory of the functions: the app's folder. */
   readonly folder: string;
   /** The app's environment, added to `environment`. */

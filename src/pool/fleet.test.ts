@@ -9,7 +9,7 @@ test("a fleet has nothing to settle before one that is not kept is due, however 
   const bundle = join(folder, "functions.mjs");
   writeFileSync(bundle, "export default [{ f: () => 1 }];");
   mkdirSync(join(folder, "i"));
-  const functions = { bundle, plainBundle: bundle, folder, env: [], calls: [{ operation: "f", module: 0, export: "f" }] };
+  const functions = { bundle, folder, env: [], calls: [{ operation: "f", module: 0, export: "f" }] };
   const ready = Promise.withResolvers<void>();
   const fleet = new Fleet(
     {

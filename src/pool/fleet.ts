@@ -70,9 +70,7 @@ export class Fleet {
   /** While the pool starts: if this one does not come up, that is told by rejecting. */
   #first: Member | undefined;
   #deathsInARow = 0;
-  /** Instances that began with a runner that had been started ahead. */
-  readonly #begunAhead = new WeakSet<Member>();
-  /** One of them was excused since an instance became ready. */
+  /** An instance that began with a dead spare was excused since one became ready. */
   #hasExcused = false;
   #replacement: ReturnType<typeof setTimeout> | undefined;
   #closing = false;
@@ -216,8 +214,7 @@ export class Fleet {
     // A spare may be where memory will be limited: programs' runners are not, and programs take longer than their runner.
     const spare = this.#options.load.functions === undefined ? undefined : this.#options.spares?.take();
     const instance: Instance = new Instance({ ...this.#options, load }, events, spare);
-    const member = this.members.add(instance);
-    if (spare !== undefined) this.#begunAhead.add(member);
+    const member = this.members.add(instance, spare !== undefined);
     if (shared !== undefined) this.#sharedOwner = instance;
     return member;
   }
@@ -282,7 +279,7 @@ export class Fleet {
 
   /** A runner that waited may have died before it was taken: that says nothing about the app, so it is not counted, once. */
   #excuse(member: Member): void {
-    if (member.served || this.#hasExcused || !this.#begunAhead.has(member)) return;
+    if (member.served || this.#hasExcused || !member.begunAhead) return;
     this.#hasExcused = true;
     this.#deathsInARow = Math.max(0, this.#deathsInARow - 1);
   }

@@ -6,6 +6,8 @@ import type { Instance } from "./instance.ts";
 /** An instance, and what its pool knows of it. */
 export interface Member {
   readonly instance: Instance;
+  /** It began with a runner that had been started ahead. */
+  readonly begunAhead: boolean;
   /** It has become ready once. */
   served: boolean;
   ejection: Ejection;
@@ -47,8 +49,8 @@ export class Members {
     return staying;
   }
 
-  add(instance: Instance): Member {
-    const member: Member = { instance, served: false, ejection: neverEjected, leaving: undefined, successor: undefined };
+  add(instance: Instance, begunAhead: boolean): Member {
+    const member: Member = { instance, begunAhead, served: false, ejection: neverEjected, leaving: undefined, successor: undefined };
     this.#all.push(member);
     return member;
   }

@@ -126,7 +126,6 @@ export class PoolTrial {
           environment: {},
           functions: {
             bundle,
-            plainBundle: bundle,
             folder: this.folder,
             env: [],
             calls: this.#names.map((name) => ({ operation: name, module: 0, export: name })),

@@ -16,7 +16,7 @@ export type FoundExports =
 export async function importFunctions(spec: FunctionsSpec): Promise<FoundExports> {
   let modules: readonly unknown[];
   try {
-    modules = modulesOf(await importBundle(spec));
+    modules = modulesOf(await import(spec.bundle));
   } catch (error) {
     return { ok: false, message: `cannot load its functions: ${failureText(error)}` };
   }
@@ -26,16 +26,6 @@ export async function importFunctions(spec: FunctionsSpec): Promise<FoundExports
   for (const one of spec.calls) keep(one, findExport(modules, one, true), calls, faults);
   for (const one of spec.listeners) keep(one, findExport(modules, one, false), listeners, faults);
   return faults.size === 0 ? { ok: true, calls, listeners } : { ok: false, message: faultsText(faults) };
-}
-
-/** What the modules' own code throws is their failure; only a bundle that is not there is replaced by the plain one. */
-async function importBundle({ bundle, plainBundle }: FunctionsSpec): Promise<unknown> {
-  try {
-    return await import(bundle);
-  } catch (error) {
-    if (bundle === plainBundle || (await Bun.file(bundle).exists())) throw error;
-    return import(plainBundle);
-  }
 }
 
 /** The bundle's default export is the list of modules; a bundle with bytecode is CommonJS, whose default is all of its exports. */

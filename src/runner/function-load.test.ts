@@ -104,13 +104,6 @@ test("a working directory that is gone is a failure", async () => {
   expect(loaded).toMatchObject({ ok: false, message: expect.stringContaining("cannot work in /nowhere/at/all: ") });
 });
 
-test("the plain bundle is loaded where the other is gone", async () => {
-  await using trial = await FunctionTrial.spare();
-  const loaded = await trial.load({ files: { "functions.ts": "export const f = () => 1;" }, functions: { bundle: "/nowhere/bundle.js" } });
-  expect(loaded).toEqual({ ok: true });
-  expect((await trial.answer(0)).json).toBe(1);
-});
-
 test("a bundle with bytecode is loaded, and its stacks are in the author's files", async () => {
   await using trial = await FunctionTrial.spare();
   const files = {

@@ -192,7 +192,6 @@ export class FunctionTrial implements AsyncDisposable {
       environment: { PATH: "/usr/bin:/bin" },
       functions: {
         bundle,
-        plainBundle: bundle,
         folder: this.folder,
         env: [],
         calls: names.map(spec),
