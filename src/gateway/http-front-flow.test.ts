@@ -292,7 +292,7 @@ describe("a client that takes too long", () => {
     const answer = new Uint8Array(20_000_000);
     await using bed = new FrontBed({
       handler: (exchange) => exchange.respond(200, [], answer),
-      limits: { unsentBytesMax: 30_000_000, sweepMs },
+      limits: { unsentBytesMax: 30_000_000, headMs: 1, sweepMs },
     });
     using first = await bed.connect();
     using second = await bed.connect();
@@ -300,7 +300,10 @@ describe("a client that takes too long", () => {
       client.pause();
       client.send(get("/"));
       await bed.reached(index);
-      await Bun.sleep(3 * sweepMs);
+      // Time goes on with the sweeps: one of them cuts off who is slow with its head.
+      using slow = await bed.connect();
+      slow.send("G");
+      await slow.closed;
     }
     first.resume();
     await first.closed;

@@ -86,10 +86,15 @@ describe("a call", () => {
 test("an instance that dies by itself as soon as it serves is started less and less often", async () => {
   trial = new PoolTrial({ functions: { hello: "() => 1" }, prelude: "setTimeout(() => process.exit(3), 30);" });
   await trial.pool.start();
-  // Each life takes 50 ms or more: without a pause there would be tens of them.
-  await Bun.sleep(1_500);
-  expect(trial.stopped.length).toBeGreaterThan(1);
-  expect(trial.stopped.length).toBeLessThan(7);
+  const ends: number[] = [];
+  await eventually("four have ended", () => {
+    while (ends.length < trial.stopped.length) ends.push(performance.now());
+    return ends.length >= 4;
+  });
+  // 200 ms of waiting before the third, 400 before the fourth; an end is seen up to a look later than it was.
+  const [, second = 0, third = 0, fourth = 0] = ends;
+  expect(third - second).toBeGreaterThan(150);
+  expect(fourth - third).toBeGreaterThan(350);
 });
 
 test("functions that cannot be loaded are told once, with the last words, and nothing is left", async () => {
@@ -208,6 +213,18 @@ test("no call is lost or doubled while instances are killed at random", async ()
   expect(answered.filter((number) => !reached.includes(number))).toEqual([]);
 });
 
+/** Waits as long as an instance that nothing keeps takes to be frozen and ended. */
+async function idleInstanceEnds(idleMs: number): Promise<void> {
+  const other = new PoolTrial({ functions: { pid }, scale: { min: 0, max: 1, idleMs } });
+  try {
+    await other.pool.start();
+    await other.call("pid").over.promise;
+    await eventually("an idle instance is ended", () => other.stopped.length > 0);
+  } finally {
+    await other.close();
+  }
+}
+
 describe("an instance without work", () => {
   test("is stopped in place, continued for the next call, and ended in the end", async () => {
     await startTrial({ functions: { pid }, scale: { min: 0, max: 1, idleMs: 2_000 } });
@@ -223,7 +240,7 @@ describe("an instance without work", () => {
   test("is neither stopped nor ended when it is kept", async () => {
     await startTrial({ functions: { pid }, scale: { min: 1, max: 2, idleMs: 20 } });
     const before = await pidOf();
-    await Bun.sleep(200);
+    await idleInstanceEnds(20);
     expect(processState(before)).not.toBe("T");
     expect(await pidOf()).toBe(before);
   });
@@ -233,7 +250,7 @@ describe("an instance without work", () => {
     const client = trial.connect();
     client.say("a\n");
     const before = await pidOf();
-    await Bun.sleep(300);
+    await idleInstanceEnds(50);
     expect(processState(before)).not.toBe("T");
     client.say("b\n", true);
     await client.over.promise;
@@ -297,12 +314,12 @@ describe("an instance on which calls fail in a row", () => {
   const prelude = `import { openSync } from "node:fs";
     let bad = false;
     try { openSync("bad", "wx"); bad = true; } catch {}`;
-  const work = `() => bad ? new Promise(() => {}) : "done"`;
+  const work = `(_, ctx) => { if (!bad) return "done"; ctx.log.info("stuck"); return new Promise(() => {}); }`;
 
-  /** Whether it was answered before it was given up. */
+  /** Whether it was answered; one that says that it never will be is given up. */
   async function answered(): Promise<boolean> {
     const call = trial.call("work");
-    await Promise.race([call.over.promise, Bun.sleep(100)]);
+    await eventually("it is answered, or stuck", () => call.status !== undefined || call.logged.includes("stuck"));
     call.handle?.reset("deadline");
     return call.status === 200;
   }
@@ -311,7 +328,7 @@ describe("an instance on which calls fail in a row", () => {
     await startTrial({ functions: { work }, prelude, scale: { min: 2, max: 2, idleMs: 60_000 }, balance: "round-robin" });
     await eventually("both serve", async () => {
       const two = [trial.call("work"), trial.call("work")];
-      await Bun.sleep(20);
+      await eventually("both are given out", () => two.every(({ instance }) => instance !== undefined));
       for (const call of two) call.handle?.reset("client-left");
       return two[0]?.instance !== two[1]?.instance;
     });
