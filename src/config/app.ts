@@ -28,6 +28,14 @@ export interface App {
   readonly socket?: string;
   readonly limits: Limits;
   readonly scale: Scale;
+  /** What confines its instances. Default "process". */
+  readonly sandbox: "process" | "container";
+  /** What an instance in a container reaches. Default "open". */
+  readonly network: NetworkMode;
+  /** Of a container: a root filesystem of the app's own, absolute. Default: the host's /usr and the like, read-only. */
+  readonly rootfs?: string;
+  /** Whether the app has a folder that outlives its instances: UROCKET_APP_DATA, /data in a container. Default false. */
+  readonly data: boolean;
   /** When an instance that serves well is replaced all the same. Default: never. */
   readonly recycle: Recycle;
   readonly balance: "least-requests" | "round-robin";
@@ -39,9 +47,46 @@ export interface App {
   readonly secrets: readonly string[];
   /** A file whose exports serve the operations of the contract that are named so: `functions:`. */
   readonly functions?: FunctionsFile;
+  /** The app's own HTTP daemon. Operations with no other handler are its, and without a contract every path below `base`. */
+  readonly service?: Service;
   /** Those of the service file; what `functions` serves joins them when its exports are known. */
   readonly operations: readonly AppOperation[];
   readonly listeners: readonly Listener[];
+}
+
+/** "open": the outside, and the bridge; "internal": only what listens on the bridge, and the app's other instances; "none": nothing. */
+export type NetworkMode = "open" | "internal" | "none";
+
+/** An HTTP/1.1 daemon that the instance runs, and that the gateway proxies to. */
+export interface Service {
+  /** The command, split into words, with `{{port}}` and `{{host}}` in them as written. */
+  readonly argv: readonly [string, ...string[]];
+  /** Working directory, absolute. Default: the app's folder. */
+  readonly wd: string;
+  /** The app's environment and the service's own, in that order. PORT and HOST come on top. */
+  readonly env: readonly EnvironmentEntry[];
+  /** Where it listens in a container. In a process sandbox it is told a free port of the loopback. Default 8080. */
+  readonly port: number;
+  readonly health: Health;
+  /** From its start until it is ready, in ms. Default 30 s. */
+  readonly startTimeoutMs: number;
+  /** From a request's arrival until the reply's head, in ms: the service's `timeout`, else the app's, else 30 s. */
+  readonly timeoutMs: number;
+  /** A reply or a WebSocket on which neither side says anything for so long is ended, in ms. Default 5 minutes. */
+  readonly idleMs: number;
+  /** Where in the service file it stands. */
+  readonly place: Place;
+}
+
+export interface Health {
+  /** With its leading slash. Absent: it is well while its port accepts connections. */
+  readonly path?: string;
+  /** Between two looks at a ready one, in ms. Default 10 s. */
+  readonly everyMs: number;
+  /** For one answer, in ms. Default 2 s. */
+  readonly timeoutMs: number;
+  /** So many failures in a row, and the instance is replaced. Default 3. */
+  readonly failuresMax: number;
 }
 
 export interface FunctionsFile {
@@ -65,6 +110,8 @@ export interface Limits {
   /** CPUs' worth of time: 0.5 is half of one. */
   readonly cpuMax?: number;
   readonly pidsMax?: number;
+  /** Of a container's private /tmp, which is memory. Default 64 MiB. */
+  readonly tmpBytesMax: number;
   /** Default 10 MiB. */
   readonly bodyBytesMax: number;
 }
@@ -74,7 +121,7 @@ export interface Scale {
   readonly min: number;
   /** Instances at the most. Default 4. */
   readonly max: number;
-  /** Programs of the app that run at once; functions that run at once in each instance. Default 32. */
+  /** Programs of the app that run at once; functions, or requests to its daemon, at once in each instance. Default 32; of a service 1024. */
   readonly concurrency: number;
   /** Exchanges that wait beyond these. Default 256. */
   readonly queue: number;
@@ -83,7 +130,7 @@ export interface Scale {
 }
 
 /** One (path, verb) with what serves it. */
-export type AppOperation = ProgramOperation | FunctionOperation;
+export type AppOperation = ProgramOperation | FunctionOperation | ServiceOperation;
 
 /** What operations of every kind have. */
 export interface OperationTerms {
@@ -114,6 +161,11 @@ export interface ProgramOperation extends OperationTerms {
 export interface FunctionOperation extends OperationTerms {
   readonly kind: "function";
   readonly function: FunctionReference;
+}
+
+/** The app's daemon serves it. */
+export interface ServiceOperation extends OperationTerms {
+  readonly kind: "service";
 }
 
 /** An export of a source file: `src/pets.ts#addPet`. */

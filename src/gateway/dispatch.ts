@@ -16,6 +16,42 @@ export interface Dispatch {
   isFetch(call: number): boolean;
   /** Hands a client of a listener to an instance. */
   connect(connection: DispatchConnection, sink: ConnectionSink): OpenConnection;
+  /**
+   * Finds an instance whose daemon takes a request, now or when one has room.
+   * @param avoid an instance that has just failed on this request: it is taken only when there is no other.
+   */
+  place(sink: PlaceSink, avoid?: string): OpenPlace;
+}
+
+/** One of both, once; `lost` only after `placed`. */
+export interface PlaceSink {
+  placed(place: ServicePlace): void;
+  failed(reason: FailureReason, detail: string, advice?: string): void;
+  /** The instance is gone while the place was held. It counts as released. */
+  lost(detail: string): void;
+}
+
+export interface OpenPlace {
+  /** Gives it up before it was found. Nothing is told any more. */
+  withdraw(): void;
+}
+
+/** A request's place at an instance's daemon. */
+export interface ServicePlace {
+  readonly instance: string;
+  /** The same object for every place at this instance: connections are kept by it. */
+  readonly upstream: Upstream;
+  /** Once. "failed": the daemon did not answer as it should; some in a row, and it is out of rotation for a while. */
+  release(outcome: "sound" | "failed"): void;
+}
+
+/** How an instance's daemon is reached. */
+export interface Upstream {
+  readonly instance: string;
+  /** Absent: it has no address that the host reaches; only `connect` does. */
+  readonly address?: { readonly host: string; readonly port: number };
+  /** Opens a connection to the daemon's port over the link. Bytes go both ways as they are. */
+  connect(sink: ConnectionSink): OpenConnection;
 }
 
 /** As the link's `CallHead`, which tells more of each. */

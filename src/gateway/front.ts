@@ -35,6 +35,9 @@ export interface FrontExchange {
   /** The announced Content-Length; undefined: none, or chunked. */
   readonly contentLength: number | undefined;
 
+  /** The protocols that the client would switch to: its `Upgrade`, where `Connection` names it, over HTTP/1.1. */
+  readonly upgrade: string | undefined;
+
   /** All values of a header, joined by ", " (RFC 9110 §5.3); null: there is none. @param name in lower case. */
   get(name: string): string | null;
 
@@ -49,11 +52,19 @@ export interface FrontExchange {
 
   /** Answers whole. Content-Length, Date and Connection are added. The body is dropped where HTTP has none (HEAD, 204, 304). */
   respond(status: number, headers: HeaderList, body?: Uint8Array | string): void;
+  /** Tells the client something before the answer: 103 Early Hints (RFC 8297). Not to HTTP/1.0 (RFC 9110 §15.2). */
+  inform(status: number, headers: HeaderList): void;
+  /**
+   * Answers 101 and hands the connection over (RFC 9110 §7.8): from now on its bytes are the tunnel's. Only for a request that
+   * asked for it (`upgrade` is not undefined) and has no body.
+   */
+  switchProtocols(headers: HeaderList): FrontTunnel;
   /** Begins an answer that is written piece by piece, chunked or with the Content-Length that `headers` hold. */
   begin(status: number, headers: HeaderList): void;
   /** False: the client is slow; wait for `onWritable`. */
   write(chunk: Uint8Array): boolean;
-  end(): void;
+  /** @param trailers told after a chunked body (RFC 9112 §7.1.2), where the client said `TE: trailers`. */
+  end(trailers?: HeaderList): void;
   /** Ends the connection in the midst of an answer, so that the client does not take half for whole. */
   breakOff(): void;
 
@@ -66,7 +77,27 @@ export interface FrontExchange {
 export interface BodySink {
   /** Bytes that nobody writes to again. */
   chunk(bytes: Uint8Array): void;
-  end(): void;
+  /** @param trailers of a chunked body; undefined: there are none. */
+  end(trailers?: HeaderList): void;
   /** The body cannot be read any further: "malformed" chunks; when the client is gone `onClosed` tells. */
   failed(reason: "malformed"): void;
+}
+
+/** A connection that is no longer HTTP. */
+export interface FrontTunnel {
+  /** False: the client is slow; wait for `onWritable`. */
+  write(chunk: Uint8Array): boolean;
+  /** Half-closes it: nothing more is written. */
+  end(): void;
+  /** Closes it at once. */
+  close(): void;
+  pause(): void;
+  resume(): void;
+  /** To be set at once: bytes that came behind the request are told by it. */
+  onData: ((chunk: Uint8Array) => void) | undefined;
+  /** The client has half-closed. */
+  onEnd: (() => void) | undefined;
+  onWritable: (() => void) | undefined;
+  /** It is over, once. */
+  onClosed: (() => void) | undefined;
 }

@@ -25,6 +25,14 @@ export interface HostSettings {
   readonly spares: number;
   /** Where secrets are read from, absolute; absent: there are none. */
   readonly secretsFolder?: string;
+  /** What confines instances, whatever service files say. Absent: as they say. */
+  readonly sandbox?: "process" | "container";
+  /** Of containers: the bridge's name, and the private networks of its instances. Default "urocket0", the first that is free. */
+  readonly network: { readonly bridge: string; readonly subnet: string; readonly subnet6: string };
+  /** Who may say for whom a request comes: addresses and CIDR blocks whose `Forwarded` and `X-Forwarded-*` are believed. */
+  readonly trustedProxies: readonly string[];
+  /** Where apps keep their data, absolute. */
+  readonly dataFolder: string;
   /** Whether `docs-pages.ts` is served under /_docs. */
   readonly docs: boolean;
   readonly log: Log;
@@ -63,7 +71,7 @@ export interface ServedApp {
     readonly validated: boolean;
     readonly handled: boolean;
     /** Absent: nothing does. */
-    readonly handler?: "program" | "function";
+    readonly handler?: "program" | "function" | "service";
     readonly operationId?: string;
   }[];
   /** Lines over TCP or a unix socket; `url` is "tcp://127.0.0.1:1234" or "unix:/run/fib.sock". */

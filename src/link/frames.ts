@@ -23,6 +23,7 @@ export const frameTypes = [
   "ping",
   "pong",
   "abandoned",
+  "health",
 ] as const;
 export type FrameType = (typeof frameTypes)[number];
 

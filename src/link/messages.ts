@@ -36,6 +36,25 @@ export interface LoadHead {
   readonly environment: Readonly<Record<string, string>>;
   /** Absent: the app has none. */
   readonly functions?: FunctionsSpec;
+  /** Absent: the app has none. */
+  readonly service?: ServiceSpec;
+}
+
+/** The app's daemon: started when the instance is loaded, which is `loaded` when the daemon is ready. Its end is the instance's. */
+export interface ServiceSpec {
+  readonly argv: readonly [string, ...string[]];
+  readonly wd: string;
+  readonly env: readonly (readonly [string, string])[];
+  /** What it should listen on: HOST. */
+  readonly host: string;
+  /** Where it is looked for, and has to answer: an address of the instance that others reach too. */
+  readonly reach: string;
+  /** PORT. Absent: the runner finds a free one. */
+  readonly port?: number;
+  readonly health: { readonly path?: string; readonly everyMs: number; readonly timeoutMs: number; readonly failuresMax: number };
+  readonly startTimeoutMs: number;
+  /** From TERM to KILL when the instance ends. */
+  readonly graceMs: number;
 }
 
 /** What an instance needs to serve its app's functions and listeners. */
@@ -72,6 +91,8 @@ export type LoadedHead =
       readonly ok: true;
       /** Positions of the calls whose function is a Fetch handler: it reads bodies in the form they come in. Absent: none. */
       readonly fetches?: readonly number[];
+      /** Where the daemon listens. Absent: there is none. */
+      readonly servicePort?: number;
     }
   | {
       readonly ok: false;
@@ -150,8 +171,8 @@ export interface CallHead {
  * runner: no answer follows. `reset` of either side ends it at once. Windows as for bodies.
  */
 export interface ConnectHead {
-  /** Position in the load's `listeners`. */
-  readonly listener: number;
+  /** Position in the load's `listeners`. Absent: a connection to the daemon's port, whose bytes go both ways as they are. */
+  readonly listener?: number;
   readonly id: string;
   readonly client?: string;
   /** For one line, from when it came, in ms: `ctx.deadline`. The host enforces it. */
@@ -164,6 +185,16 @@ export interface ConnectHead {
  */
 export interface AbandonedHead {
   readonly calls: number;
+}
+
+/**
+ * Runner → host, for exchange 0: how the daemon is, at each change. "failing": it did not answer so many looks in a row as its health
+ * says; "well": it answers again. "ended": it is gone, and the instance ends with it.
+ */
+export interface HealthHead {
+  readonly state: "well" | "failing" | "ended";
+  /** "GET /healthz answered 500", "exited with status 1; its last words: …". */
+  readonly detail?: string;
 }
 
 /** Runner → host: the program's reply. Its body is the frame's body and the `data` that follows. */

@@ -31,6 +31,12 @@ export interface Receipt {
   readonly program?: ProgramReceipt | undefined;
   /** Of a function: from its call to its reply's head, in ms. */
   readonly functionMs?: number | undefined;
+  /** Of a service: from its request's dispatch to the reply's head, in ms. */
+  readonly serviceMs?: number | undefined;
+  /** Of a service: instances that it was tried on, where more than one. */
+  readonly attempts?: number | undefined;
+  /** The limit that ended its program or instance: "memory", "pids". */
+  readonly limit?: "memory" | "pids" | undefined;
   /** Of a function: what it noted on its span. */
   readonly span?:
     | {
