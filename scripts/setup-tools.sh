@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that tests and examples start and npm cannot bring. Does nothing when all are there.
 set -eu
-packages="curl php-cli php-curl perl python3 gcc libc6-dev make netcat-openbsd procps zsh fish chromium"
+packages="curl php-cli php-curl perl python3 gcc libc6-dev make netcat-openbsd procps zsh fish chromium runc crun tini nftables iproute2 iputils-ping util-linux uidmap busybox-static"
 
 missing=
 for package in $packages; do

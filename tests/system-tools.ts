@@ -3,6 +3,7 @@
  * is skipped, aloud; where CI=true it fails, so that a green run there has run everything.
  */
 import { test } from "bun:test";
+import { statSync } from "node:fs";
 
 /** Debian's package for each tool. scripts/setup-tools.sh installs all of them. */
 export const packageOf = {
@@ -18,6 +19,15 @@ export const packageOf = {
   zsh: "zsh",
   fish: "fish",
   chromium: "chromium",
+  runc: "runc",
+  crun: "crun",
+  tini: "tini",
+  nft: "nftables",
+  ip: "iproute2",
+  ping: "iputils-ping",
+  unshare: "util-linux",
+  busybox: "busybox-static",
+  newuidmap: "uidmap",
 } as const;
 
 export type SystemTool = keyof typeof packageOf;
@@ -57,6 +67,20 @@ export function requireThat(holds: boolean, needs: string): typeof test {
 
 /** A `test` for what only root can do. */
 export const requireRoot = requireThat(process.getuid?.() === 0, "root");
+
+/** A network namespace that `npm test` made for this run: what is done to the network here touches nobody. */
+const inOwnNetwork = process.env["UROCKET_OWN_NETWORK"] === String(statSync("/proc/self/ns/net").ino);
+
+/**
+ * A `test` for what needs containers with their network: root, the tools, and a network namespace of the run's own, which
+ * `npm test -- FILE` makes and `bun test FILE` does not.
+ */
+export function requireContainers(...tools: readonly SystemTool[]): typeof test {
+  if (process.getuid?.() !== 0) return skipped("needs root");
+  if (!inOwnNetwork && process.env["CI"] !== "true") return skipped("needs a network namespace of its own: run it by npm test");
+  if (!inOwnNetwork) throw new Error("This test needs a network namespace of its own: run it by npm test");
+  return requireTool("runc", "crun", "tini", "nft", "ip", ...tools);
+}
 
 /** `test.skip` whose names end with the reason; those of tables (`each`) keep their own. */
 function skipped(reason: string): typeof test {

@@ -15,6 +15,7 @@ import type { Diagnostic } from "../core/diagnostic.ts";
 import { joinContract, withoutContract } from "./join-contract.ts";
 import type { Joined, JoinedOperation } from "./join-contract.ts";
 import { functionFiles, joinFunctions } from "./join-functions.ts";
+import { joinService } from "./join-service.ts";
 
 export type { JoinedOperation } from "./join-contract.ts";
 
@@ -84,10 +85,12 @@ function toldBy(loaded: LoadedContract | BuildOutcome | undefined): readonly Dia
 
 function joinAll(app: App, contract: Contract | undefined, build: Build | undefined): Joined & { readonly app: App } {
   const functions = joinFunctions(app, contract, build?.modules ?? []);
-  const whole: App = { ...app, operations: functions.operations };
-  if (contract === undefined) return { app: whole, operations: withoutContract(whole), diagnostics: functions.diagnostics };
+  const service = joinService(app, contract, functions.operations);
+  const whole: App = { ...app, operations: service.operations };
+  const told = [...functions.diagnostics, ...service.diagnostics];
+  if (contract === undefined) return { app: whole, operations: withoutContract(whole), diagnostics: told };
   const { operations, diagnostics } = joinContract(whole, contract);
-  return { app: whole, operations, diagnostics: [...functions.diagnostics, ...diagnostics] };
+  return { app: whole, operations, diagnostics: [...told, ...diagnostics] };
 }
 
 function inputsOf(contract: LoadedContract | undefined, built: BuildOutcome | undefined): readonly string[] {
