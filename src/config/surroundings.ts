@@ -1,6 +1,7 @@
 /** What of the host's own environment matters: where its run folder may lie, and what programs inherit of it. */
 import { delimiter, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findTool } from "../core/find-tool.ts";
 
 /** Nothing else of the host's environment reaches a program. */
 const inherited = ["PATH", "LANG", "TZ"] as const;
@@ -17,6 +18,11 @@ export function programEnvironment(environment: NodeJS.ProcessEnv = process.env)
   }
   result["PATH"] = `${result["PATH"] ?? fallbackPath}${delimiter}${ownCommands}`;
   return result;
+}
+
+/** Where a program of the system is that the host itself needs: runc, nft. */
+export function findSystemTool(name: string, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  return findTool(name, environment["PATH"]);
 }
 
 /** Folders in which the host may keep what lives only while it runs, the best first. */
