@@ -13,10 +13,13 @@ export interface Process {
   readonly state: string;
 }
 
-/** Processes whose environment holds one of the marks, and zombies whose parent is one of them. */
+/**
+ * Processes whose environment, or the names of whose control groups, hold one of the marks, and zombies whose parent is one of
+ * them. What is inside a container does not know its host: its groups tell.
+ */
 export function processesMarked(marks: readonly string[]): Process[] {
   const all = processes();
-  const marked = all.filter(({ pid }) => hasMark(readProc(pid, "environ"), marks));
+  const marked = all.filter(({ pid }) => hasMark(readProc(pid, "environ"), marks) || hasMark(readProc(pid, "cgroup"), marks));
   const pids = new Set(marked.map(({ pid }) => pid));
   return [...marked, ...all.filter(({ pid, parent, state }) => state === "Z" && pids.has(parent) && !pids.has(pid))];
 }
@@ -49,8 +52,8 @@ export function peakResidentBytes(pid: number): number {
   return Number(kib ?? Number.NaN) * 1024;
 }
 
-function hasMark(environment: string, marks: readonly string[]): boolean {
-  return marks.some((mark) => environment.includes(mark));
+function hasMark(text: string, marks: readonly string[]): boolean {
+  return marks.some((mark) => text.includes(mark));
 }
 
 function processes(): Process[] {

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { root } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
+import { leftInKernel } from "./left-in-kernel.ts";
 import { type Process, processesMarked } from "./process-tree.ts";
 
 /** A line of the host's log. */
@@ -117,8 +118,8 @@ function start(folder: string, { flags = [], env = {}, folders = [], inAppFolder
       stderr += `${line}\n`;
     }),
   ]);
-  // Runners have no PATH; their link lies in their host's run folder.
-  return { child, marks: [mark, `/serve-${child.pid}/`], log, stderr: () => stderr, read };
+  // Runners have no PATH; their link lies in their host's run folder, or their control groups have its number.
+  return { child, marks: [mark, `/serve-${child.pid}/`, `/urocket-${child.pid}-`], log, stderr: () => stderr, read };
 }
 
 async function eachLine(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
@@ -177,6 +178,10 @@ async function stop({ child, marks, stderr }: Started): Promise<void> {
       if (child.exitCode !== 0) throw new Error(`The host stopped with ${child.exitCode ?? child.signalCode}:\n${stderr()}`);
     }
     await nothingLeft(marks);
+    await eventually(
+      () => `nothing of the host is left in the kernel, but there are ${leftInKernel(child.pid).join(", ")}`,
+      () => leftInKernel(child.pid).length === 0,
+    );
   } finally {
     child.kill("SIGKILL");
     for (const { pid } of processesMarked(marks)) endProcess(pid);
