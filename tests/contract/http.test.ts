@@ -42,6 +42,7 @@ const atOnce: Dispatch = {
   call: notHere,
   isFetch: notHere,
   connect: notHere,
+  place: notHere,
 };
 
 const gateway = new Gateway({ log: { exchange: () => {}, output: () => {}, connection: () => {}, host: () => {} }, timing: false });

@@ -1,0 +1,142 @@
+/** Apps in containers, as a whole host runs them: what they reach and what they do not, their limits, and what a killed host leaves. */
+import { describe, expect } from "bun:test";
+import { type AppFolder, appOf } from "./app-folder.ts";
+import { eventually } from "./eventually.ts";
+import { leftInKernel } from "./left-in-kernel.ts";
+import { processesMarked } from "./process-tree.ts";
+import { type Serving, serve } from "./serving.ts";
+import { requireContainers } from "./system-tools.ts";
+
+/** Runs what it is sent, and says how that went: the app that everybody fears. */
+const shell = `
+export default {
+  async fetch(request) {
+    const child = Bun.spawn(await request.json(), { stdout: "pipe", stderr: "pipe" });
+    const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    return Response.json({ code, out, err });
+  },
+};
+`;
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const service = (more = ""): string => `sandbox: container\nfunctions: f.ts\n${more}`;
+
+const shellApp = (more?: string): AppFolder => appOf({ "urocket-service.yaml": service(more), "f.ts": shell });
+
+async function run(host: Serving, cmd: readonly string[], path = "/"): Promise<Ran> {
+  const response = await fetch(host.url + path, { method: "POST", body: JSON.stringify(cmd) });
+  const text = await response.text();
+  if (response.status !== 200)
+    throw new Error(`${response.status} ${text}\n${host.stderr()}\n${host.log.map((line) => JSON.stringify(line)).join("\n")}`);
+  return JSON.parse(text) as Ran;
+}
+
+const python = (code: string): readonly string[] => ["python3", "-c", code];
+const container = requireContainers("python3");
+
+describe("an app in a container", () => {
+  container("serves, and sees its own files, processes and name alone", async () => {
+    using app = shellApp();
+    app.write("data.txt", "mine");
+    await using host = await serve(app.folder);
+    expect((await run(host, ["cat", "/app/data.txt"])).out).toBe("mine");
+    const { out } = await run(host, ["sh", "-c", "ls -d /proc/[0-9]*; id -u; ls /root /home /etc/shadow /var 2>/dev/null | head -3"]);
+    const lines = out.trim().split("\n");
+    // init, the runner, sh, ls: nobody of the host.
+    expect(lines.filter((line) => line.startsWith("/proc/")).length).toBeLessThanOrEqual(8);
+    expect(lines.filter((line) => !line.startsWith("/proc/"))).toEqual(["1000"]);
+  });
+
+  container("is refused what is not its own", async () => {
+    using app = shellApp();
+    await using host = await serve(app.folder);
+    const secret = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("the host's own") });
+    try {
+      const refused: Readonly<Record<string, readonly string[]>> = {
+        "write to /app": ["sh", "-c", "echo x > /app/x"],
+        "write to /usr": ["sh", "-c", "echo x > /usr/x"],
+        "read shadow": ["cat", "/etc/shadow"],
+        mount: ["mount", "-t", "tmpfs", "none", "/mnt"],
+        unshare: ["unshare", "--user", "--map-root-user", "true"],
+        "raw socket": python("import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)"),
+        "packet socket": python("import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)"),
+        ptrace: python("import ctypes,sys; sys.exit(0 if ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0 else 1)"),
+        "load a module": python("import ctypes,sys; sys.exit(0 if ctypes.CDLL(None).syscall(175, 0, 0, 0) == 0 else 1)"),
+        chroot: python("import os; os.chroot('/tmp')"),
+        setuid: python("import os; os.setuid(0)"),
+        "set a sysctl": ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"],
+        "kill init": ["sh", "-c", "kill -9 1; kill -0 1"],
+        "the host's loopback": python(`import urllib.request; urllib.request.urlopen("http://127.0.0.1:${secret.port}", timeout=2)`),
+      };
+      for (const [what, cmd] of Object.entries(refused))
+        expect([what, (await run(host, cmd)).code === 0]).toEqual([what, what === "kill init"]);
+      expect((await run(host, ["true"])).code).toBe(0);
+    } finally {
+      await secret.stop(true);
+    }
+  });
+
+  container("does not reach another app, and reaches its own instances", async () => {
+    const address = `export default { fetch: () => Response.json(Object.values(require("node:os").networkInterfaces()).flat().filter((one) => !one.internal && one.family === "IPv4").map((one) => one.address)) };`;
+    using one = shellApp("base: /one\n");
+    using two = appOf({
+      "urocket-service.yaml":
+        "name: two\nbase: /two\nsandbox: container\nbalance: round-robin\nscale: { min: 1, max: 1 }\nservice: { cmd: bun d.ts, port: 9000 }\nfunctions: f.ts\npaths: { /address: { get: { function: f.ts } } }\n".replace(
+          "functions: f.ts\n",
+          "",
+        ),
+      "f.ts": address,
+      "d.ts": "Bun.serve({ hostname: process.env.HOST, port: process.env.PORT, fetch: () => new Response('two') });",
+    });
+    await using host = await serve(one.folder, { folders: [two.folder] });
+    expect(await (await fetch(`${host.url}/two/x`)).text()).toBe("two");
+    const [other = ""] = (await (await fetch(`${host.url}/two/address`)).json()) as readonly string[];
+    expect(other).toMatch(/^10\.\d+\.\d+\.\d+$/);
+    const get = python(`import urllib.request; print(urllib.request.urlopen("http://${other}:9000", timeout=2).read())`);
+    expect((await run(host, get, "/one")).code).not.toBe(0);
+    // From the host it is there.
+    expect(await (await fetch(`http://${other}:9000`)).text()).toBe("two");
+  });
+
+  container("is held to its limits, and told which one it reached", async () => {
+    using app = shellApp("limits: { memory: 96Mi, pids: 32, tmp: 4Mi }\nscale: { max: 1 }\n");
+    await using host = await serve(app.folder);
+    const full = await run(host, ["sh", "-c", "head -c 16M /dev/zero > /tmp/fill"]);
+    expect([full.code === 0, full.err]).toEqual([false, expect.stringContaining("No space left")]);
+    const bomb = await run(
+      host,
+      python(
+        "import os,sys\ntry:\n  [os.fork() or os.pause() if hasattr(os,'pause') else None for _ in range(64)]\nexcept OSError as e:\n  print(e.errno)",
+      ),
+    );
+    expect(bomb.out).toContain("11");
+  });
+});
+
+describe("a host that is killed", () => {
+  container(
+    "leaves twenty containers, and the next one cleans up and serves",
+    async () => {
+      using app = appOf({
+        "urocket-service.yaml": "sandbox: container\nscale: { min: 20, max: 20 }\nfunctions: f.ts\n",
+        "f.ts": "export default { fetch: () => new Response('here') };\n",
+      });
+      const killed = await serve(app.folder, { flags: ["--spares", "0"] });
+      await eventually("all twenty run", () => killed.runners().length === 20, 60_000);
+      killed.signal("SIGKILL");
+      await killed.exited;
+      await using next = await serve(app.folder, { flags: ["--spares", "0"] });
+      expect(await (await fetch(next.url)).text()).toBe("here");
+      await eventually(
+        () => `nothing of it is left, but there are ${leftInKernel(killed.pid).join(", ")}`,
+        () => leftInKernel(killed.pid).length === 0 && processesMarked([`/urocket-${killed.pid}-`]).length === 0,
+      );
+    },
+    120_000,
+  );
+});
