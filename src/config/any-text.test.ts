@@ -62,7 +62,9 @@ function read(text: string) {
   const reading = new Reading("any.yaml", text);
   const value = readYaml(text, reading);
   const keys = value && serviceFile.read(value, "", reading);
-  const { app } = keys ? toApp(keys, { folder: "/tmp", file: "/tmp/any.yaml", standing: ownStanding(), reading }) : {};
+  const { app } = keys
+    ? toApp(keys, { folder: "/tmp", file: "/tmp/any.yaml", sandbox: "process", ownRoot: false, standing: ownStanding(), reading })
+    : {};
   return { app, failed: reading.failed, shown: reading.diagnostics().map(formatDiagnostic) };
 }
 

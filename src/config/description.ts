@@ -3,11 +3,12 @@
  * are both made of this description.
  */
 import type { Method } from "./app.ts";
-import { command } from "./command.ts";
-import { environment } from "./environment.ts";
+import { programCommand, serviceCommand } from "./command.ts";
+import { environment, serviceEnvironment } from "./environment.ts";
 import type { Field } from "./fields.ts";
 import { fields, table } from "./fields.ts";
 import { functionReference } from "./function-reference.ts";
+import { health, healthDefaults } from "./health.ts";
 import { host } from "./host-names.ts";
 import { tcpAddress } from "./listener-address.ts";
 import { outtake, outtakeDefault } from "./outtake.ts";
@@ -27,11 +28,17 @@ export const defaults = {
   scaleMin: 0,
   scaleMax: 4,
   concurrency: 32,
+  serviceConcurrency: 1024,
   queue: 256,
   idleMs: 5 * 60_000,
   listenerIdleMs: 5 * 60_000,
   lineBytesMax: 64 * Ki,
   connectionsMax: 1024,
+  tmpBytesMax: 64 * Mi,
+  servicePort: 8080,
+  serviceStartMs: 30_000,
+  serviceIdleMs: 5 * 60_000,
+  health: healthDefaults,
 } as const;
 
 const labelPattern = "^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$";
@@ -70,7 +77,7 @@ const inject = named(
   fields(
     {
       cmd: {
-        shape: command,
+        shape: programCommand,
         description:
           "The program, and its arguments. A text is split as a shell splits words, but no shell runs; a list is taken as it is. {{jsonpayload}} in an argument stands for the payload (channel: cmdline).",
         examples: ["php list.php", ["python3", "list.py"]],
@@ -119,7 +126,12 @@ const operation = named(
     {
       inject: { shape: inject, description: "A program that is started for every request." },
       function: called,
-      timeout: { ...timeout, description: `${timeout.description} Default: the app's.`, default: undefined },
+      service: { shape: choice([true]), description: "The app's daemon, which `service` at the top describes." },
+      timeout: {
+        ...timeout,
+        description: `${timeout.description} Default: the service's of a service, else the app's.`,
+        default: undefined,
+      },
       outtake: {
         shape: outtake,
         description: "Where the program puts its reply: a path on the reply socket that holds {req_id}.",
@@ -144,11 +156,10 @@ const operation = named(
     },
     {
       expected: "a mapping with the operation's handler",
-      later: ["service"],
       oneOf: {
-        keys: ["inject", "function"],
+        keys: ["inject", "function", "service"],
         missing: "no handler",
-        hint: "Write `inject:` with the program to start, or `function:` with a file and its export",
+        hint: "Write `inject:` with the program to start, `function:` with a file and its export, or `service: true`",
       },
       schema: {
         dependentRequired: { outtake: ["inject"], logstdout: ["inject"] },
@@ -204,6 +215,11 @@ const limits = fields(
       description: "Processes and threads of one instance; its runner needs about a dozen. Default: not limited.",
       examples: [128],
     },
+    tmp: {
+      shape: size({ min: 64 * Ki, max: 16 * Ti }),
+      description: "The private /tmp of an instance in a container, which is memory. Counts towards `memory`.",
+      default: "64Mi",
+    },
     body: { shape: size({ min: 0, max: 16 * Ti }), description: "Bytes of a request's body.", default: "10Mi" },
   },
   { expected: "a mapping of limits" },
@@ -215,8 +231,9 @@ const scale = fields(
     max: { shape: integer({ min: 1, max: 1000 }), description: "Instances at the most.", default: defaults.scaleMax },
     concurrency: {
       shape: integer({ min: 1, max: 100_000 }),
-      description: "Programs of the app that run at once; calls of functions that run at once in each instance.",
-      default: defaults.concurrency,
+      description:
+        "Programs of the app that run at once; calls of functions, or requests to its service, at once in each instance. Default: 32; of an app with a service 1024.",
+      examples: [32],
     },
     queue: {
       shape: integer({ min: 0, max: 1_000_000 }),
@@ -308,6 +325,65 @@ const listener = named(
 
 export type ReadListener = TypeOf<typeof listener>;
 
+const service = named(
+  "service",
+  fields(
+    {
+      cmd: {
+        shape: serviceCommand,
+        description:
+          "The daemon, and its arguments. A text is split as a shell splits words, but no shell runs; a list is taken as it is. {{port}} and {{host}} stand for where it is to listen; PORT and HOST in its environment say the same.",
+        examples: ["bun server.ts", ["./server", "--listen", "{{host}}:{{port}}"]],
+      },
+      wd: {
+        shape: notEmpty("a folder"),
+        description: "Its working directory, relative to the app's folder. Default: the app's folder.",
+        examples: ["server"],
+      },
+      env: {
+        shape: serviceEnvironment,
+        description: "Environment variables for the daemon, as NAME=value; these go before the app's.",
+        examples: [["NODE_ENV=production"]],
+      },
+      port: {
+        shape: integer({ min: 1, max: 65_535 }),
+        description: "Where it listens in a container. In a process sandbox it is told a free port, by PORT and {{port}}.",
+        default: defaults.servicePort,
+      },
+      health: {
+        shape: health,
+        description:
+          "How it is seen that it is well: a path that answers 2xx, or a mapping with `path`, `every`, `timeout` and `failures`. Default: its port accepts connections.",
+        examples: ["/healthz"],
+      },
+      start: {
+        shape: duration({ min: 1, max: hour }),
+        description: "How long it may take from its start until it is ready.",
+        default: "30s",
+      },
+      timeout: {
+        ...timeout,
+        description: "How long a request may wait for the head of its reply. Default: the app's.",
+        default: undefined,
+      },
+      idle: {
+        shape: duration({ min: 1, max: 168 * hour }),
+        description: "How long a reply, or a WebSocket, may be silent on both sides once it has begun.",
+        default: "5m",
+      },
+    },
+    {
+      expected: "a mapping with the daemon to start, such as { cmd: bun server.ts }",
+      required: { cmd: "Write the daemon to start, such as `cmd: bun server.ts`" },
+    },
+  ),
+);
+
+export type ReadService = TypeOf<typeof service>;
+
+/** Keys of which an app has one at least. */
+export const served = ["paths", "openapi", "functions", "service", "listeners"] as const;
+
 export const serviceFile = fields(
   {
     $schema: { shape: text({ expected: "the address of this schema" }), description: "For editors; not read." },
@@ -334,7 +410,28 @@ export const serviceFile = fields(
       description: "Virtual hosts that the app answers for, without ports. Default: any.",
       examples: [["pets.example.com"]],
     },
-    sandbox: { shape: choice(["process"], ["container"]), description: "What confines an instance.", default: "process" },
+    service: {
+      shape: service,
+      description: "The app's own HTTP daemon. Operations with no other handler are its; without a contract every path is.",
+      examples: [{ cmd: "bun server.ts", health: "/healthz" }],
+    },
+    sandbox: { shape: choice(["process", "container"]), description: "What confines an instance.", default: "process" },
+    network: {
+      shape: choice(["open", "internal", "none"]),
+      description: "What an instance in a container reaches. open: the outside and the bridge; internal: only the bridge; none: nothing.",
+      default: "open",
+    },
+    rootfs: {
+      shape: notEmpty("a folder"),
+      description:
+        "Root filesystem of a container, read-only, relative to the app's folder. Default: the host's own /usr and what belongs to it.",
+      examples: ["rootfs"],
+    },
+    data: {
+      shape: flag(),
+      description: "Whether the app has a folder that outlives its instances: UROCKET_APP_DATA, which is /data in a container.",
+      default: false,
+    },
     socket: {
       shape: notEmpty("a path"),
       spellings: ["socketpath"],
@@ -374,9 +471,9 @@ export const serviceFile = fields(
   },
   {
     expected: "a mapping of keys to values",
-    later: ["service", "sites"],
+    later: ["sites"],
     extensions: true,
-    schema: { anyOf: ["paths", "openapi", "functions", "listeners"].map((key) => ({ required: [key] })) },
+    schema: { anyOf: served.map((key) => ({ required: [key] })) },
   },
 );
 

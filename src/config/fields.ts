@@ -46,7 +46,7 @@ export interface FieldsRules {
 }
 
 export interface OneOf {
-  readonly keys: readonly [string, string];
+  readonly keys: readonly [string, string, ...string[]];
   /** What is lacking without any, in words that follow "has": "no address". */
   readonly missing: string;
   /** What to do then. */

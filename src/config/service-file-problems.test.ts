@@ -48,11 +48,11 @@ describe("at the top of a service file", () => {
     ["opanapi: x", 'error 2:1 Unknown key "opanapi" | Did you mean "openapi"?'],
     [
       "zzzzzz: x",
-      'error 2:1 Unknown key "zzzzzz" | Known here: $schema, name, openapi, functions, base, hosts, sandbox, socket, env, secrets, timeout, limits, scale, recycle, balance, paths, listeners',
+      'error 2:1 Unknown key "zzzzzz" | Known here: $schema, name, openapi, functions, base, hosts, service, sandbox, network, rootfs, data, socket, env, secrets, timeout, limits, scale, recycle, balance, paths, listeners',
     ],
     [
       "constructor: x",
-      'error 2:1 Unknown key "constructor" | Known here: $schema, name, openapi, functions, base, hosts, sandbox, socket, env, secrets, timeout, limits, scale, recycle, balance, paths, listeners',
+      'error 2:1 Unknown key "constructor" | Known here: $schema, name, openapi, functions, base, hosts, service, sandbox, network, rootfs, data, socket, env, secrets, timeout, limits, scale, recycle, balance, paths, listeners',
     ],
     ["openapi: nope.yaml", 'error 2:10 Cannot find the OpenAPI document "nope.yaml" | There is no ./nope.yaml'],
     ["openapi: .", 'error 2:10 The OpenAPI document "." is not a file that can be read'],
@@ -73,8 +73,7 @@ describe("at the top of a service file", () => {
     ["hosts: ['http://a/']", 'error 2:9 The host "http://a/" is not a host name | Leave out the scheme and the path'],
     ["hosts: [münchen.de]", 'error 2:9 The host "münchen.de" is not a host name | Clients send it as "xn--mnchen-3ya.de"; write that'],
     ["hosts: ['a b']", 'error 2:9 The host "a b" is not a host name'],
-    ["sandbox: container", 'error 2:10 "sandbox: container" is not supported by this version of urocket | Supported: process'],
-    ["sandbox: proces", 'error 2:10 "sandbox" must be process, found the text "proces" | Did you mean process?'],
+    ["sandbox: proces", 'error 2:10 "sandbox" must be process or container, found the text "proces" | Did you mean process?'],
     ["balance: random", 'error 2:10 "balance" must be least-requests or round-robin, found the text "random"'],
     ["balance: !x round-robin", 'error 2:13 The tag "!x" means nothing for "balance" | Only `cmd` takes tags: !ToSplit and !Splitted'],
     ["timeout: 5 days", `error 2:10 "timeout" must be ${durations}, found "5 days"`],
@@ -130,7 +129,7 @@ describe("at the top of a service file", () => {
     expect(await told(file({ top }))).toEqual([message]);
   });
 
-  test.each(["service: { cmd: x }", "sites: []"])("%s is refused as not supported, not ignored", async (top) => {
+  test.each(["sites: []"])("%s is refused as not supported, not ignored", async (top) => {
     const key = top.slice(0, top.indexOf(":"));
     expect(await told(file({ top }))).toEqual([
       `error 2:1 "${key}" is not supported by this version of urocket | Take it out; nothing of the file is ever ignored`,
@@ -234,7 +233,7 @@ describe("at the top of a service file", () => {
 
   test("an app without paths and contract has nothing to serve", async () => {
     expect(await told("name: x")).toEqual([
-      "error 1:1 The app has nothing to serve: there is none of `paths`, `openapi`, `functions` and `listeners` | Add `paths:` with an operation",
+      "error 1:1 The app has nothing to serve: there is none of `paths`, `openapi`, `functions`, `service` and `listeners` | Add `paths:` with an operation",
     ]);
   });
 });
@@ -266,7 +265,7 @@ describe("in the paths of a service file", () => {
     ],
     [
       "paths: { /a: { get: {} } }",
-      'error 1:21 "paths./a.get" has no handler | Write `inject:` with the program to start, or `function:` with a file and its export',
+      'error 1:21 "paths./a.get" has no handler | Write `inject:` with the program to start, `function:` with a file and its export, or `service: true`',
     ],
     [
       "paths: { /a: { get: { function: exists.ts, inject: { cmd: sh } } } }",
@@ -288,10 +287,7 @@ describe("in the paths of a service file", () => {
       "paths: { /a: { get: { function: exists.ts, validate-out: true } } }",
       "error 1:44 Cannot validate GET /a: the app has no contract | Add `openapi:` with the contract's file",
     ],
-    [
-      "paths: { /a: { get: { service: x } } }",
-      'error 1:23 "service" is not supported by this version of urocket | Take it out; nothing of the file is ever ignored',
-    ],
+    ["paths: { /a: { get: { service: x } } }", 'error 1:32 "paths./a.get.service" must be true, found the text "x"'],
     ["paths: { ? [a] : { get: {} } }", "error 1:12 A key must be a text | Put quotes around a text that starts with { or ["],
   ])("%s is refused", async (yaml, message) => {
     expect(await told(yaml, { "exists.ts": "" })).toEqual([message]);

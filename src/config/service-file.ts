@@ -5,7 +5,8 @@
 import { resolve } from "node:path";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { App } from "./app.ts";
-import { serviceFile } from "./description.ts";
+import type { Context } from "./context.ts";
+import { type ReadServiceFile, serviceFile } from "./description.ts";
 import { findServiceFile } from "./find.ts";
 import type { Standing } from "./machine.ts";
 import { ownStanding } from "./machine.ts";
@@ -23,15 +24,27 @@ export type LoadedServiceFile =
       readonly openapi?: string;
     };
 
-/** Reads and checks the service file of a folder. Never throws for what a file says. */
-export async function loadServiceFile(folder: string, standing: Standing = ownStanding()): Promise<LoadedServiceFile> {
+/**
+ * Reads and checks the service file of a folder. Never throws for what a file says.
+ * @param sandbox what confines the app, whatever its file says. Default: as that says.
+ */
+export async function loadServiceFile(
+  folder: string,
+  standing: Standing = ownStanding(),
+  sandbox?: App["sandbox"],
+): Promise<LoadedServiceFile> {
   const root = resolve(folder);
   const found = await findServiceFile(root);
   if (!found.ok) return { ok: false, problems: [found.problem] };
   const reading = new Reading(found.file, found.text);
   const value = readYaml(found.text, reading);
   const read = value && serviceFile.read(value, "", reading);
-  const { app, openapi } = read ? toApp(read, { folder: root, file: found.file, standing, reading }) : {};
+  const { app, openapi } = read ? toApp(read, contextOf(read, { folder: root, file: found.file, standing, reading }, sandbox)) : {};
   if (app && !reading.failed) return { ok: true, app, warnings: reading.diagnostics() };
   return { ok: false, problems: reading.diagnostics(), ...(openapi === undefined ? {} : { openapi }) };
+}
+
+function contextOf(read: ReadServiceFile, known: Omit<Context, "sandbox" | "ownRoot">, told: App["sandbox"] | undefined): Context {
+  const sandbox = told ?? read.sandbox?.value ?? "process";
+  return { ...known, sandbox, ownRoot: sandbox === "container" && read.given.has("rootfs") };
 }

@@ -7,7 +7,7 @@ import { findTool } from "../core/find-tool.ts";
 const inherited = ["PATH", "LANG", "TZ"] as const;
 const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Holds `urocket` and `bun`, so that programs find `urocket reply` and TypeScript programs their runtime. */
-const ownCommands = fileURLToPath(new URL("../../bin", import.meta.url));
+export const ownCommands = fileURLToPath(new URL("../../bin", import.meta.url));
 
 /** The environment that every program starts from: PATH (with urocket's own commands last), LANG and TZ where they are set. */
 export function programEnvironment(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {

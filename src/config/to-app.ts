@@ -5,14 +5,16 @@
 import { basename, resolve } from "node:path";
 import type { App, FunctionsFile, Limits, Recycle, Scale } from "./app.ts";
 import type { Context } from "./context.ts";
-import { defaults, isLabel } from "./description.ts";
+import { defaults, isLabel, served } from "./description.ts";
 import type { ReadServiceFile } from "./description.ts";
 import { normalHost } from "./host-names.ts";
 import { kindOf } from "./machine.ts";
 import { checkTemplate, requestPath } from "./path-template.ts";
+import { containerOf } from "./to-container.ts";
 import { sourceFileOf } from "./to-function.ts";
 import { listenersOf } from "./to-listeners.ts";
 import { operationsOf } from "./to-operations.ts";
+import { serviceOf } from "./to-service.ts";
 import { checkSocketPath } from "./to-socket.ts";
 import { quoted } from "./value.ts";
 
@@ -25,6 +27,8 @@ export function toApp(read: ReadServiceFile, context: Context): { readonly app?:
   const openapi = documentOf(read, context);
   const socket = read.socket && checkSocketPath(read.socket, context);
   const functions = functionsOf(read, context);
+  const service = serviceOf(read, context);
+  const confined = containerOf(read, context);
   const operations = operationsOf(read, context);
   const listeners = listenersOf(read, context);
   const named = openapi === undefined ? {} : { openapi };
@@ -39,12 +43,15 @@ export function toApp(read: ReadServiceFile, context: Context): { readonly app?:
     ...(socket === undefined ? {} : { socket }),
     limits: limitsOf(read),
     scale: scaleOf(read, context),
+    ...confined,
+    data: read.data?.value ?? false,
     recycle: recycleOf(read),
     balance: read.balance?.value ?? "least-requests",
     env: read.env?.value ?? [],
     timeoutMs: read.timeout?.value ?? defaults.timeoutMs,
     secrets: [...new Set((read.secrets?.value ?? []).map((secret) => secret.value))],
     ...(functions === undefined ? {} : { functions }),
+    ...(service === undefined ? {} : { service }),
     operations,
     listeners,
   };
@@ -74,15 +81,15 @@ export function labelOf(folderName: string): string | undefined {
   return isLabel(label) ? label : undefined;
 }
 
-/** Keys of which an app has one at least. */
-const served = ["paths", "openapi", "functions", "listeners"];
-
 function documentOf(read: ReadServiceFile, { folder, reading }: Context): string | undefined {
   if (read.openapi === undefined) {
     if (!served.some((key) => read.given.has(key)))
       reading.error(
         { offset: 0 },
-        "The app has nothing to serve: there is none of `paths`, `openapi`, `functions` and `listeners`",
+        `The app has nothing to serve: there is none of ${served
+          .map((key) => `\`${key}\``)
+          .join(", ")
+          .replace(/, ([^,]*)$/, " and $1")}`,
         "Add `paths:` with an operation",
       );
     return undefined;
@@ -130,11 +137,12 @@ function recycleOf(read: ReadServiceFile): Recycle {
 }
 
 function limitsOf(read: ReadServiceFile): Limits {
-  const { memory, cpu, pids, body } = read.limits?.value ?? {};
+  const { memory, cpu, pids, tmp, body } = read.limits?.value ?? {};
   return {
     ...(memory ? { memoryBytesMax: memory.value } : {}),
     ...(cpu ? { cpuMax: cpu.value } : {}),
     ...(pids ? { pidsMax: pids.value } : {}),
+    tmpBytesMax: tmp?.value ?? defaults.tmpBytesMax,
     bodyBytesMax: body?.value ?? defaults.bodyBytesMax,
   };
 }
@@ -148,7 +156,7 @@ function scaleOf(read: ReadServiceFile, { reading }: Context): Scale {
   return {
     min: least,
     max: most,
-    concurrency: concurrency?.value ?? defaults.concurrency,
+    concurrency: concurrency?.value ?? (read.given.has("service") ? defaults.serviceConcurrency : defaults.concurrency),
     queue: queue?.value ?? defaults.queue,
     idleMs: idle?.value ?? defaults.idleMs,
   };

@@ -60,17 +60,23 @@ function operationOf(
   read: ReadServiceFile,
   context: Context,
 ): AppOperation | undefined {
-  const { inject, function: called, timeout, outtake, logstdout } = operation.value;
+  const { inject, function: called, service, timeout, outtake, logstdout } = operation.value;
   refuseValidation(`${method} ${path}`, operation.value, read, context.reading);
   refuseSecondTimeout(operation.value, context.reading);
   const terms = { path, method, ...termsOf(operation, context.reading) };
-  const timeoutMs = timeout?.value ?? inject?.value.timeout?.value ?? read.timeout?.value ?? defaults.timeoutMs;
+  const appTimeoutMs = read.timeout?.value ?? defaults.timeoutMs;
+  if (service !== undefined) {
+    refuseProgramKeys(operation.value, "the service", context.reading);
+    refuseServiceless(service, read, context.reading);
+    return { kind: "service", ...terms, timeoutMs: timeout?.value ?? read.service?.value.timeout?.value ?? appTimeoutMs };
+  }
+  const timeoutMs = timeout?.value ?? inject?.value.timeout?.value ?? appTimeoutMs;
   if (called !== undefined) {
-    refuseProgramKeys(operation.value, context.reading);
+    refuseProgramKeys(operation.value, "a function", context.reading);
     const reference = functionOf(called, context);
     return reference && { kind: "function", ...terms, timeoutMs, function: reference };
   }
-  const program = inject && injectOf(inject, read.env?.value ?? [], context);
+  const program = inject && injectOf(inject, read, context);
   return (
     program && {
       kind: "program",
@@ -107,11 +113,20 @@ function refuseSecondTimeout({ timeout, inject }: ReadOperation, reading: Readin
   reading.error(timeout.key, "The operation has two timeouts", `The other stands in its \`inject\` on line ${line}; keep one`);
 }
 
-/** A function returns its reply, and what it prints is always logged. */
-function refuseProgramKeys({ outtake, logstdout }: ReadOperation, reading: Reading): void {
+/** A function returns its reply, a daemon sends it, and what they print is always logged. */
+function refuseProgramKeys({ outtake, logstdout }: ReadOperation, handler: string, reading: Reading): void {
   for (const key of [outtake?.key, logstdout?.key]) {
-    if (key?.kind === "text") reading.error(key, `"${key.text}" is for programs, and a function serves this operation`, "Take it out");
+    if (key?.kind === "text") reading.error(key, `"${key.text}" is for programs, and ${handler} serves this operation`, "Take it out");
   }
+}
+
+function refuseServiceless({ key }: Located<true>, read: ReadServiceFile, reading: Reading): void {
+  if (read.given.has("service")) return;
+  reading.error(
+    key,
+    "The operation is the service's, and the app has none",
+    "Add `service:` at the top with a `cmd:`, or give it another handler",
+  );
 }
 
 function logStdoutOf(word: boolean | "header"): "always" | "never" | "header" {

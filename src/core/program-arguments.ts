@@ -5,3 +5,7 @@ export const payloadPlaceholder = "{{jsonpayload}}";
 
 /** Bytes of one argument, or of one NAME=value of the environment, without its NUL: MAX_ARG_STRLEN of execve(2), 32 pages. */
 export const argumentBytesMax = 131_071;
+
+/** Stand in an argument of a daemon for where it is to listen. */
+export const portPlaceholder = "{{port}}";
+export const hostPlaceholder = "{{host}}";
