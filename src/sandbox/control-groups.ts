@@ -6,7 +6,9 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-export type Controller = "memory" | "cpu" | "pids";
+/** "cpuacct" only counts, and is there in version 1 alone: often together with "cpu". */
+export const controllers = ["memory", "cpu", "cpuacct", "pids"] as const;
+export type Controller = (typeof controllers)[number];
 
 export interface ControllerPlace {
   readonly version: 1 | 2;
@@ -57,8 +59,17 @@ function placed(
   return undefined;
 }
 
-/** Finds this process's group of a controller and checks that groups can be made below it. */
-export function findController(controller: Controller, files: GroupFiles = ownGroupFiles()): FoundController {
+const found = new Map<Controller, FoundController>();
+
+/** Finds this process's group of a controller and checks that groups can be made below it. Looked for once: it is asked for every instance. */
+export function findController(controller: Controller): FoundController {
+  let known = found.get(controller);
+  if (known === undefined) found.set(controller, (known = lookForController(controller, ownGroupFiles())));
+  return known;
+}
+
+/** The same from files that are passed in. */
+export function lookForController(controller: Controller, files: GroupFiles): FoundController {
   const place = controllerFolder(controller, files);
   if (place === undefined) return { ok: false, reason: `no control group hierarchy with the ${controller} controller is mounted` };
   if (!existsSync(place.folder)) return { ok: false, reason: `the control group ${place.folder} is not visible here` };
@@ -67,7 +78,9 @@ export function findController(controller: Controller, files: GroupFiles = ownGr
   } catch {
     return { ok: false, reason: `the control group ${place.folder} may not be written by user ${process.getuid?.() ?? "?"}` };
   }
-  return place.version === 1 ? { ok: true, place } : enabled(controller, place);
+  if (place.version === 1) return { ok: true, place };
+  // Every group of version 2 counts CPU time by itself.
+  return controller === "cpuacct" ? { ok: false, reason: "version 2 counts CPU time without it" } : enabled(controller, place);
 }
 
 /**

@@ -1,47 +1,60 @@
 /**
- * The control groups of an instance: made by the host before the runner starts, removed when it has ended. They hold
- * the instance's limits and are the place of its memory slots. A group's name carries its host (pid and start time), so
- * that what a killed host left behind is known as such and swept away by the next.
+ * The control groups of an instance: made by the host before the runner starts, which is born in them, and removed when it has
+ * ended. They hold the instance's limits, tell its use, and are the place of its memory slots.
  *
- * Version 1: memory is limited where the programs are, so that the kernel never picks the runner to kill; CPU and
- * processes are limited where the runner is, and its programs inherit that. Version 2: the runner and its programs are
- * siblings below the instance's group, which limits CPU and processes; the programs' group limits memory. Functions run in
- * the runner itself: where an app has some, the memory limit holds for the runner too.
+ * A process sandbox has the runner and its programs as siblings below the instance's memory group, so that the limit can hold for
+ * programs alone and the kernel never picks the runner to kill; only functions run in the runner itself, and where an app has
+ * some, the limit holds for both. A container is one group for each controller, with everything in it.
  *
- * Moving a process into a group can take the kernel ten milliseconds: an instance without limits and programs has no groups.
+ *   process   <own>/urocket-…          limits of CPU and processes; of memory with functions
+ *                 ├── runner           the runner (version 1: of memory alone; else it is in the group itself)
+ *                 └── programs         the limit of memory without functions
+ *                       └── slot-0, …  a program each, or the daemon
+ *   container <own>/urocket-…          all limits, all processes
+ *
+ * Limits are set when the runner is there: while it is born the host's own thread is in its groups, which no quota may stop.
  */
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync, writeSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Controller, type ControllerPlace, findController } from "./control-groups.ts";
-import { readProcesses, removeGroup } from "./memory-slots.ts";
-import { processStart } from "./process-figures.ts";
+import { type Controller, type ControllerPlace, controllers, findController } from "./control-groups.ts";
+import { countWhatIsBelow, limitCpu, limitMemory, limitPids } from "./group-limits.ts";
+import { groupName, isAbandoned } from "./group-names.ts";
+import { readProcesses, removeGroup, type SpawnOptions } from "./memory-slots.ts";
+import type { InstanceContent, InstanceLimits } from "./sandbox.ts";
+import type { UsageFolder, UsageFolders } from "./usage.ts";
 
-const cpuPeriodUs = 100_000;
-const prefix = "urocket";
 /** How deep groups are looked through when an instance's are removed. */
 const depthMax = 3;
-
-export interface InstanceLimits {
-  readonly memoryBytesMax?: number;
-  readonly cpuMax?: number;
-  readonly pidsMax?: number;
-}
-
-/** What runs in an instance. */
-export interface InstanceContent {
-  readonly programs: boolean;
-  /** In the runner itself. */
-  readonly functions: boolean;
-}
+/** In `tasks`: the thread that writes. */
+const self = Buffer.from("0");
 
 export interface InstanceGroups {
-  /** Where the runner makes its memory slots; absent when groups cannot be made here. */
-  readonly memorySlots?: { readonly version: 1 | 2; readonly folder: string };
-  /** Groups that the runner's process has to be moved into. */
-  readonly runnerFolders: readonly string[];
+  /** Where the runner belongs. */
+  readonly births: readonly Birth[];
   /** Top folders, for removal. */
   readonly folders: readonly string[];
+  /** For `readUsage`, and for limits. */
+  readonly usage: UsageFolders;
+  /** The group of programs, with a slot for each. Absent: in a container, or none can be made. */
+  readonly programs?: UsageFolder | undefined;
+  /** Controllers that cannot be used here, and why. */
+  readonly missing: Readonly<Partial<Record<Controller, string>>>;
+}
+
+/** A group that the runner is to be in. */
+interface Birth {
+  readonly version: 1 | 2;
+  readonly folder: string;
+  /** The host's own group of the same hierarchy. */
+  readonly home: string;
+}
+
+export interface HeldLimits {
+  /** For each limit that cannot be held here a sentence that says why. */
+  readonly notHeld: readonly string[];
+  /** Where the runner makes its memory slots; absent where nothing needs them, or none can be made. */
+  readonly memorySlots?: { readonly version: 1 | 2; readonly folder: string };
 }
 
 export type MemoryAccounting =
@@ -54,54 +67,75 @@ export function detectMemoryAccounting(): MemoryAccounting {
   return found.ok ? { kind: "cgroup", ...found.place } : { kind: "none", reason: found.reason };
 }
 
+/** An instance that has no groups. */
+export const noGroups: InstanceGroups = { births: [], folders: [], usage: {}, missing: {} };
+
+/** Makes an instance's groups, without limits. What cannot be made is named in `missing`. */
+export function makeGroups(instance: string, sandbox: "process" | "container"): InstanceGroups {
+  const making = new Making(groupName(instance));
+  for (const controller of controllers) making.add(controller, sandbox);
+  return making;
+}
+
 /**
- * Makes an instance's groups and sets its limits.
- * @returns the groups, and for each limit that cannot be held here a sentence that says why.
+ * Sets an instance's limits, for an app's content. To be called before anything of the app runs, and once: limits are never
+ * taken back.
  */
-export function makeInstanceGroups(
-  instance: string,
+export function limitGroups(
+  groups: InstanceGroups,
   limits: InstanceLimits,
-  content: InstanceContent = { programs: true, functions: false },
-): { groups: InstanceGroups; notHeld: string[] } {
-  const making = new Making(groupName(instance));
-  const memory = making.memory(limits.memoryBytesMax, content);
-  if (limits.cpuMax !== undefined) making.limit("cpu", `limits.cpu ${limits.cpuMax}`, cpuFiles(limits.cpuMax));
-  if (limits.pidsMax !== undefined) making.limit("pids", `limits.pids ${limits.pidsMax}`, () => [["pids.max", `${limits.pidsMax}`]]);
-  const groups = {
-    runnerFolders: [...making.runnerFolders],
-    folders: [...making.folders],
-    ...(memory === undefined ? {} : { memorySlots: memory }),
+  content: InstanceContent = { programs: true, functions: false, service: false },
+): HeldLimits {
+  const notHeld: string[] = [];
+  const hold = (controller: Controller, words: string, set: (folder: UsageFolder) => void, folder = groups.usage[controller]): void => {
+    try {
+      if (folder === undefined) throw new Error(groups.missing[controller] ?? "the instance has no control groups");
+      set(folder);
+    } catch (error) {
+      notHeld.push(`${words} is not held: ${error instanceof Error ? error.message : String(error)}`);
+    }
   };
-  return { groups, notHeld: making.notHeld };
+  const { memoryBytesMax, cpuMax, pidsMax } = limits;
+  if (memoryBytesMax !== undefined) {
+    const words = `limits.memory ${memoryBytesMax} bytes`;
+    hold("memory", words, (folder) => limitMemory(folder, memoryBytesMax), content.functions ? undefined : groups.programs);
+  }
+  if (cpuMax !== undefined) hold("cpu", `limits.cpu ${cpuMax}`, (folder) => limitCpu(folder, cpuMax));
+  if (pidsMax !== undefined) hold("pids", `limits.pids ${pidsMax}`, (folder) => limitPids(folder, pidsMax));
+  const needsSlots = content.programs || content.service;
+  return { notHeld, ...(needsSlots && groups.programs !== undefined ? { memorySlots: groups.programs } : {}) };
 }
 
 /**
- * Makes the groups of an instance whose limits are not known yet, for any that may come: `makeInstanceGroups` for the same
- * instance then sets them.
+ * Starts a process in an instance's groups: it is never anywhere else. Of version 1 the calling thread, which has to be the one that
+ * forks, steps into the groups, and back when the process is there: a thread that moves itself waits for nobody, while moving a process
+ * takes the kernel ten milliseconds.
+ * @param start spawns, with the options that it is given besides its own.
+ * @returns what `start` returned, and whether it is in the groups: if not, `joinInstanceGroups` moves it.
  */
-export function makeUnlimitedGroups(instance: string): InstanceGroups {
-  const making = new Making(groupName(instance));
-  making.memory(undefined, { programs: true, functions: true });
-  making.limit("cpu", "", () => []);
-  making.limit("pids", "", () => []);
-  const memory = findController("memory");
-  if (memory.ok && memory.place.version === 1) making.runnerFolders.add(join(memory.place.folder, groupName(instance)));
-  return { runnerFolders: [...making.runnerFolders], folders: [...making.folders] };
+export function spawnInGroups<T>(groups: InstanceGroups, start: (options: SpawnOptions) => T): { started: T; joined: boolean } {
+  const v1 = groups.births.filter(({ version }) => version === 1);
+  const v2 = groups.births.find(({ version }) => version === 2);
+  const home: string[] = [];
+  try {
+    const joined = v1.every((birth) => stepInto(birth.folder) && home.push(birth.home) > 0);
+    return { started: start(v2 === undefined ? {} : { cgroup: v2.folder }), joined };
+  } finally {
+    for (const folder of home) stepInto(folder);
+  }
 }
 
 /**
- * Moves a runner that has just been started into its instance's groups. Programs that it starts inherit them. The kernel may
- * take its time; the caller's thread does not wait for it.
- * @param joined groups that the runner is in already.
+ * Moves a process that was not born in an instance's groups into them. The kernel may take its time; the caller's thread does not
+ * wait for it.
  */
-export async function joinInstanceGroups(groups: InstanceGroups, pid: number, joined?: InstanceGroups): Promise<void> {
-  const missing = groups.runnerFolders.filter((folder) => joined?.runnerFolders.includes(folder) !== true);
-  await Promise.all(missing.map((folder) => writeFile(join(folder, "cgroup.procs"), `${pid}`)));
+export async function joinInstanceGroups(groups: InstanceGroups, pid: number): Promise<void> {
+  await Promise.all(groups.births.map(({ folder }) => writeFile(join(folder, "cgroup.procs"), `${pid}`)));
 }
 
 /** Every process that is in an instance's groups. */
 export function processesOfInstance(groups: InstanceGroups): number[] {
-  return groups.folders.flatMap((folder) => groupsBelow(folder).flatMap(readProcesses));
+  return [...new Set(groups.folders.flatMap((folder) => groupsBelow(folder).flatMap(readProcesses)))];
 }
 
 /** Removes an instance's groups. False: a process is still in one of them; try again when it is gone. */
@@ -114,132 +148,103 @@ export function removeInstanceGroups(groups: InstanceGroups): boolean {
  * @returns the names of groups that were removed.
  */
 export function sweepGroups(): string[] {
-  const swept: string[] = [];
-  for (const controller of ["memory", "cpu", "pids"] as const) {
-    const found = findController(controller);
-    if (!found.ok) continue;
-    for (const name of readdirSync(found.place.folder)) {
-      if (!isAbandoned(name)) continue;
-      const folder = join(found.place.folder, name);
-      for (const pid of groupsBelow(folder).flatMap(readProcesses)) endProcess(pid);
-      if (removeTree(folder)) swept.push(name);
-    }
+  const swept = new Set<string>();
+  for (const folder of abandonedGroups()) {
+    for (const pid of groupsBelow(folder).flatMap(readProcesses)) endProcess(pid);
+    if (removeTree(folder)) swept.add(folder.slice(folder.lastIndexOf("/") + 1));
   }
-  return [...new Set(swept)];
+  return [...swept];
 }
 
-/** Whether a group's name is one of ours and its host is gone: no process of that pid and start time. */
-export function isAbandoned(name: string): boolean {
-  const parts = /^urocket-(\d+)-(\d+)-/.exec(name);
-  return parts !== null && processStart(Number(parts[1])) !== Number(parts[2]);
+/** Folders of groups whose host is no more. */
+export function abandonedGroups(): string[] {
+  const own = controllers.flatMap((controller) => {
+    const found = findController(controller);
+    return found.ok ? [found.place.folder] : [];
+  });
+  return [...new Set(own)].flatMap((folder) =>
+    readdirSync(folder)
+      .filter(isAbandoned)
+      .map((name) => join(folder, name)),
+  );
 }
 
-function groupName(instance: string): string {
-  return `${prefix}-${process.pid}-${processStart(process.pid) ?? 0}-${instance}`;
+/** Kills a process, if it is there. */
+export function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Gone already.
+  }
 }
 
-type LimitFiles = (version: 1 | 2) => readonly (readonly [file: string, value: string])[];
-
-function cpuFiles(cpuMax: number): LimitFiles {
-  const quotaUs = Math.max(1000, Math.round(cpuMax * cpuPeriodUs));
-  return (version) =>
-    version === 1
-      ? [
-          ["cpu.cfs_period_us", `${cpuPeriodUs}`],
-          ["cpu.cfs_quota_us", `${quotaUs}`],
-        ]
-      : [["cpu.max", `${quotaUs} ${cpuPeriodUs}`]];
-}
-
-class Making {
-  readonly folders = new Set<string>();
-  readonly runnerFolders = new Set<string>();
-  readonly notHeld: string[] = [];
+class Making implements InstanceGroups {
+  readonly births: Birth[] = [];
+  readonly folders: string[] = [];
+  readonly usage: Partial<Record<Controller, UsageFolder>> = {};
+  readonly missing: Partial<Record<Controller, string>> = {};
+  programs: UsageFolder | undefined;
   readonly #name: string;
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  memory(bytesMax: number | undefined, { programs, functions }: InstanceContent): InstanceGroups["memorySlots"] {
-    if (bytesMax === undefined && !programs) return undefined;
-    const found = findController("memory");
-    try {
-      if (!found.ok) throw new Error(found.reason);
-      const { version } = found.place;
-      const slots = this.#programsFolder(found.place);
-      if (bytesMax !== undefined) {
-        const whole = this.#folder(found.place);
-        limitMemory(version, functions ? whole : slots, bytesMax);
-        if (functions && version === 1) this.runnerFolders.add(whole);
-      }
-      return programs ? { version, folder: slots } : undefined;
-    } catch (error) {
-      if (bytesMax !== undefined) this.#refuse(`limits.memory ${bytesMax} bytes`, error);
-      return undefined;
-    }
-  }
-
-  limit(controller: Controller, words: string, files: LimitFiles): void {
+  add(controller: Controller, sandbox: "process" | "container"): void {
     const found = findController(controller);
+    if (!found.ok) {
+      this.missing[controller] = found.reason;
+      return;
+    }
+    const { version, folder: home } = found.place;
+    const folder = join(home, this.#name);
     try {
-      if (!found.ok) throw new Error(found.reason);
-      const folder = this.#folder(found.place);
-      for (const [file, value] of files(found.place.version)) writeFileSync(join(folder, file), value);
-      if (found.place.version === 1) this.runnerFolders.add(folder);
-      else this.#runnerLeaf(folder);
+      if (!this.folders.includes(folder)) {
+        mkdirSync(folder, { recursive: true });
+        this.folders.push(folder);
+      }
+      if (sandbox === "process" && controller === "memory") this.#addPrograms({ version, folder });
+      this.#addBirth({ version, folder: this.#runnerFolder(version, folder, controller, sandbox), home });
+      this.usage[controller] = { version, folder };
     } catch (error) {
-      this.#refuse(words, error);
+      this.missing[controller] = `the control group ${folder} cannot be made: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
 
-  #refuse(words: string, error: unknown): void {
-    this.notHeld.push(`${words} is not held: ${error instanceof Error ? error.message : String(error)}`);
-  }
-
-  #folder(place: ControllerPlace): string {
-    const folder = join(place.folder, this.#name);
-    mkdirSync(folder, { recursive: true });
-    this.folders.add(folder);
-    return folder;
-  }
-
-  #programsFolder(place: ControllerPlace): string {
-    const folder = this.#folder(place);
-    if (place.version === 1) return folder;
-    this.#runnerLeaf(folder);
-    writeFileSync(join(folder, "cgroup.subtree_control"), "+memory");
-    const programs = join(folder, "programs");
-    mkdirSync(programs, { recursive: true });
-    writeFileSync(join(programs, "cgroup.subtree_control"), "+memory");
-    return programs;
-  }
-
-  #runnerLeaf(folder: string): void {
+  /** Version 2 has no processes in a group whose children are controlled. */
+  #runnerFolder(version: 1 | 2, folder: string, controller: Controller, sandbox: "process" | "container"): string {
+    if (sandbox === "container" || (version === 1 && controller !== "memory")) return folder;
     const runner = join(folder, "runner");
     mkdirSync(runner, { recursive: true });
-    this.runnerFolders.add(runner);
+    return runner;
+  }
+
+  #addBirth(birth: Birth): void {
+    if (!this.births.some(({ folder }) => folder === birth.folder)) this.births.push(birth);
+  }
+
+  #addPrograms({ version, folder }: ControllerPlace): void {
+    const programs = join(folder, "programs");
+    if (version === 1) countWhatIsBelow(folder);
+    else writeFileSync(join(folder, "cgroup.subtree_control"), "+memory");
+    mkdirSync(programs, { recursive: true });
+    if (version === 2) writeFileSync(join(programs, "cgroup.subtree_control"), "+memory");
+    this.programs = { version, folder: programs };
   }
 }
 
-function limitMemory(version: 1 | 2, folder: string, bytesMax: number): void {
-  if (version === 2) {
-    writeFileSync(join(folder, "memory.max"), `${bytesMax}`);
-    tryWrite(join(folder, "memory.swap.max"), "0");
-    return;
-  }
-  // Before Linux 5.11 a group counts what is below it only when told to, before it has children.
-  tryWrite(join(folder, "memory.use_hierarchy"), "1");
-  writeFileSync(join(folder, "memory.limit_in_bytes"), `${bytesMax}`);
-  tryWrite(join(folder, "memory.memsw.limit_in_bytes"), `${bytesMax}`);
-}
-
-/** For files that not every kernel has. */
-function tryWrite(file: string, value: string): void {
+/** Moves this thread. */
+function stepInto(folder: string): boolean {
   try {
-    writeFileSync(file, value);
+    const tasks = openSync(join(folder, "tasks"), "w");
+    try {
+      writeSync(tasks, self, 0, 1, 0);
+    } finally {
+      closeSync(tasks);
+    }
+    return true;
   } catch {
-    // Without swap accounting, or where it is the only choice, the file is missing or refuses.
+    return false;
   }
 }
 
@@ -256,11 +261,21 @@ function removeTree(folder: string): boolean {
   return groupsBelow(folder).map(removeGroup).every(Boolean);
 }
 
-/** Kills a process, if it is there. */
-export function endProcess(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // Gone already.
-  }
+// Until their callers are adapted.
+
+type OldGroups = InstanceGroups & { readonly runnerFolders: readonly string[]; readonly memorySlots?: HeldLimits["memorySlots"] };
+
+export function makeInstanceGroups(
+  instance: string,
+  limits: InstanceLimits,
+  content?: InstanceContent,
+): { groups: OldGroups; notHeld: readonly string[] } {
+  const groups = makeGroups(instance, "process");
+  const { notHeld, memorySlots } = limitGroups(groups, limits, content);
+  const runnerFolders = groups.births.map(({ folder }) => folder);
+  return { groups: { ...groups, runnerFolders, ...(memorySlots === undefined ? {} : { memorySlots }) }, notHeld };
+}
+
+export function makeUnlimitedGroups(instance: string): OldGroups {
+  return makeInstanceGroups(instance, {}).groups;
 }

@@ -1,19 +1,11 @@
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import {
-  type InstanceGroups,
-  isAbandoned,
-  makeInstanceGroups,
-  processesOfInstance,
-  removeInstanceGroups,
-  sweepGroups,
-} from "./instance-groups.ts";
+import { readFileSync } from "node:fs";
+import { limitGroups, makeGroups, processesOfInstance, removeInstanceGroups } from "./instance-groups.ts";
 import { MemorySlots, type MemorySlot } from "./memory-slots.ts";
-import { processStart } from "./process-figures.ts";
 import { requireThat } from "../../tests/system-tools.ts";
 
-const { groups } = makeInstanceGroups(crypto.randomUUID(), {});
-const place = groups.memorySlots;
+const groups = makeGroups(crypto.randomUUID(), "process");
+const place = groups.programs;
 afterAll(() => removeInstanceGroups(groups));
 const requirePlace = requireThat(place !== undefined, "control groups that can be made here");
 
@@ -54,9 +46,9 @@ requirePlace("the spawner itself stays where it was", async () => {
 });
 
 requirePlace("a program over its instance's memory is killed by the kernel, and the slot knows", async () => {
-  const limited = makeInstanceGroups(crypto.randomUUID(), { memoryBytesMax: 16 * 1024 * 1024 });
-  expect(limited.notHeld).toEqual([]);
-  const where = limited.groups.memorySlots;
+  const limited = makeGroups(crypto.randomUUID(), "process");
+  const { notHeld, memorySlots: where } = limitGroups(limited, { memoryBytesMax: 16 * 1024 * 1024 });
+  expect(notHeld).toEqual([]);
   const slots = new MemorySlots(where?.version ?? 1, where?.folder ?? "");
   const slot = slots.take();
   if (slot === undefined) throw new Error("no slot");
@@ -69,34 +61,5 @@ requirePlace("a program over its instance's memory is killed by the kernel, and 
   while (slot.processes().length > 0) await new Promise((resolve) => setImmediate(resolve));
   slots.give(slot, false);
   slots.close();
-  expect(removeInstanceGroups(limited.groups)).toBe(true);
-});
-
-test("limits that cannot be held are told as sentences, and those that can are in the kernel's files", () => {
-  const made: { groups: InstanceGroups; notHeld: string[] } = makeInstanceGroups(crypto.randomUUID(), {
-    cpuMax: 0.5,
-    pidsMax: 64,
-    memoryBytesMax: 64 * 1024 * 1024,
-  });
-  for (const sentence of made.notHeld) expect(sentence).toMatch(/^limits\.(cpu|pids|memory) .* is not held: ./);
-  const held = made.groups.folders.map((folder) =>
-    ["pids.max", "cpu.cfs_quota_us", "memory.limit_in_bytes", "cpu.max"].find((file) => existsSync(`${folder}/${file}`)),
-  );
-  expect(held.length + made.notHeld.length).toBeGreaterThan(0);
-  expect(removeInstanceGroups(made.groups)).toBe(true);
-  for (const folder of made.groups.folders) expect(existsSync(folder)).toBe(false);
-});
-
-test("only groups of hosts that are gone are swept", () => {
-  const start = processStart(process.pid);
-  expect(isAbandoned(`urocket-${process.pid}-${start}-x`)).toBe(false);
-  expect(isAbandoned(`urocket-${process.pid}-${(start ?? 0) + 1}-x`)).toBe(true);
-  expect(isAbandoned("somebody-else")).toBe(false);
-  const made = makeInstanceGroups(crypto.randomUUID(), {});
-  const swept = sweepGroups();
-  for (const folder of made.groups.folders) {
-    expect(existsSync(folder)).toBe(true);
-    expect(swept.some((name) => folder.endsWith(name))).toBe(false);
-  }
-  removeInstanceGroups(made.groups);
+  expect(removeInstanceGroups(limited)).toBe(true);
 });
