@@ -10,10 +10,11 @@ import type { EndedHow } from "./ended-exchanges.ts";
 import { type EndCause, endedBy, type ExchangeEvent, type ExchangeState, transition, waiting } from "./exchange-state.ts";
 import { argumentText, argumentTooLarge, notAnArgument } from "./payload-argument.ts";
 import { Program } from "./program.ts";
-import { oversizedArgument, type ProgramPlan, programArguments, programEnvironment, spawnFailure, valueWithNul } from "./program-plan.ts";
+import { oversizedArgument, type ProgramPlan, programArguments, programEnvironment, spawnAttempt, valueWithNul } from "./program-plan.ts";
 import type { ProgramReply } from "./reply-head.ts";
 import type { ReplyRefusal, ReplySource, ReplyTarget } from "./reply-connection.ts";
 import type { RunnerParts } from "./runner-parts.ts";
+import { spawnFailure } from "./spawn-failure.ts";
 import type { Gated } from "./start-gate.ts";
 import { TreeEnding } from "./tree-ending.ts";
 
@@ -239,7 +240,7 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
         onExit: this.#onExit,
       });
     } catch (error) {
-      return { reason: "spawn-failed", ...spawnFailure(plan, error) };
+      return { reason: "spawn-failed", ...spawnFailure(spawnAttempt(plan), error) };
     }
     const { stdin } = this.#program;
     for (const chunk of this.#payload.splice(0)) stdin?.write(chunk, false);

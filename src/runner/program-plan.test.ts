@@ -10,13 +10,14 @@ afterAll(() => rmSync(closed, { recursive: true }));
 
 /** What a runner of a user who owns nothing says of `sh` in the closed folder; root may enter everything. */
 const script = `
-  import { planProgram, spawnFailure } from ${JSON.stringify(join(import.meta.dir, "program-plan.ts"))};
+  import { planProgram, spawnAttempt } from ${JSON.stringify(join(import.meta.dir, "program-plan.ts"))};
+  import { spawnFailure } from ${JSON.stringify(join(import.meta.dir, "spawn-failure.ts"))};
   const cwd = ${JSON.stringify(closed)};
   const plan = planProgram("GET /", { argv: ["sh"], wd: cwd, env: [], channel: "stdin", replyPath: "/" }, { environment: {} }, "/reply.sock");
   try {
     Bun.spawn([plan.executable], { cwd });
   } catch (error) {
-    console.log(JSON.stringify(spawnFailure(plan, error)));
+    console.log(JSON.stringify(spawnFailure(spawnAttempt(plan), error)));
   }`;
 
 requireRoot("a working directory that may not be entered is told as that, not as the program's fault", () => {

@@ -2,15 +2,15 @@
  * What is known of an operation's program before any request: its executable found, its environment begun, its
  * arguments laid out. Made once per operation; a request adds its own values.
  */
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { closedFolder } from "../core/folder-access.ts";
 import { argumentBytesMax, payloadPlaceholder } from "../core/program-arguments.ts";
 import type { UserIds } from "../core/users.ts";
 import type { LoadHead, ProgramSpec, RequestHead } from "../link/messages.ts";
+import type { SpawnAttempt } from "./spawn-failure.ts";
 
 /** Where programs are looked for when nothing says so (as execvp does). */
-const fallbackPath = "/usr/local/bin:/usr/bin:/bin";
+export const fallbackPath = "/usr/local/bin:/usr/bin:/bin";
 
 export interface ProgramPlan {
   readonly operation: string;
@@ -34,6 +34,12 @@ export function planProgram(operation: string, spec: ProgramSpec, load: LoadHead
   const placeholders = spec.argv.flatMap((argument, index) => (index > 0 && argument.includes(payloadPlaceholder) ? [index] : []));
   const executable = findExecutable(spec.argv[0], spec.wd, environment["PATH"] ?? fallbackPath) ?? spec.argv[0];
   return { operation, spec, executable, replySocket, placeholders, environment, ...(user === undefined ? {} : { user }) };
+}
+
+/** What a failed start of its program is told by. */
+export function spawnAttempt({ operation, spec, executable, environment }: ProgramPlan): SpawnAttempt {
+  const path = environment["PATH"] ?? fallbackPath;
+  return { what: `Cannot start "${spec.argv[0]}" for ${operation}`, executable, wd: spec.wd, path, tooLong: "use channel: stdin for the payload" };
 }
 
 /** The file that a shell would start: the word itself when it has a slash, else the first match in PATH. */
@@ -108,75 +114,4 @@ export function valueWithNul(head: RequestHead): string | undefined {
     if (name.includes("\0") || (head.parameters[name] ?? "").includes("\0")) return `path parameter "${name}"`;
   }
   return undefined;
-}
-
-/** Why a program could not be started: what a client may know, and what is for the log alone. */
-export interface SpawnFailure {
-  readonly detail: string;
-  readonly advice?: string;
-}
-
-/** Says it in words, from the error that the spawn threw. */
-export function spawnFailure(plan: ProgramPlan, error: unknown): SpawnFailure {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const start = `Cannot start "${plan.spec.argv[0]}" for ${plan.operation}`;
-  const folder = folderProblem(plan.spec.wd);
-  if (folder !== undefined) return { detail: `${start}: its working directory cannot be used`, advice: folder };
-  switch (code) {
-    case "ENOENT":
-      return { detail: `${start}: it was not found (ENOENT)`, advice: missing(plan) };
-    case "EACCES":
-    case "EPERM":
-      return {
-        detail: `${start}: it may not be executed (${code})`,
-        advice: `run chmod +x on "${plan.executable}", and check the folders above it`,
-      };
-    case "ENOEXEC":
-      return {
-        detail: `${start}: it is neither a binary of this machine nor a script whose first line is #! and an interpreter (ENOEXEC)`,
-        advice: `see "${plan.executable}"`,
-      };
-    case "E2BIG":
-      return {
-        detail: `${start}: its arguments and environment together are over the kernel's limit (E2BIG)`,
-        advice: "use channel: stdin for the payload",
-      };
-    case "EAGAIN":
-      return { detail: `${start}: the limit on the number of processes is reached (EAGAIN)` };
-    case "ENOMEM":
-      return { detail: `${start}: the machine is out of memory (ENOMEM)` };
-    case "EMFILE":
-    case "ENFILE":
-      return { detail: `${start}: the limit on open files is reached (${code})` };
-    default:
-      return { detail: `${start}: ${code === "" ? "the system refused" : code}`, advice: String(error) };
-  }
-}
-
-function folderProblem(wd: string): string | undefined {
-  const closed = closedFolder(wd);
-  if (closed !== undefined) {
-    const where = closed === wd ? "" : ` at "${closed}"`;
-    return `its working directory "${wd}" may not be entered by user ${process.geteuid?.()}${where} (EACCES): run chmod a+x on it`;
-  }
-  try {
-    return statSync(wd).isDirectory() ? undefined : `its working directory "${wd}" is not a folder`;
-  } catch {
-    return `its working directory "${wd}" does not exist`;
-  }
-}
-
-function missing(plan: ProgramPlan): string {
-  if (!plan.executable.includes("/")) return `there is no such program in PATH (${plan.environment["PATH"] ?? fallbackPath})`;
-  const interpreter = interpreterOf(plan.executable);
-  if (interpreter !== undefined) return `the interpreter "${interpreter}" that its first line names does not exist`;
-  return `the file "${plan.executable}" does not exist`;
-}
-
-function interpreterOf(file: string): string | undefined {
-  try {
-    return /^#![ \t]*(\S+)/.exec(readFileSync(file, "latin1").slice(0, 256))?.[1];
-  } catch {
-    return undefined;
-  }
 }
