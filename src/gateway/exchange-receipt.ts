@@ -1,6 +1,5 @@
 /** What is recorded of an exchange when both its sides are over. */
-import type { ProgramReceipt, Receipt } from "../telemetry/receipt.ts";
-import type { DispatchReply } from "./dispatch.ts";
+import type { Receipt } from "../telemetry/receipt.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import type { HandledOperation } from "./operation.ts";
 import type { ProblemKind } from "./problem.ts";
@@ -22,15 +21,16 @@ export interface ExchangeFacts {
   readonly bytesOut: number;
   /** How long it waited for a place; absent: it never got one. */
   readonly queueMs: number | undefined;
-  /** Absent: a function's, or nothing was started. */
-  readonly program: ProgramReceipt | undefined;
-  /** Absent: it never came. */
-  readonly reply: DispatchReply | undefined;
 }
 
-export function toReceipt({ incoming, operation, verdict, instance, bytesIn, bytesOut, queueMs, program, reply }: ExchangeFacts): Receipt {
+/** What only some kinds of operations have; `Receipt` says of what each is. */
+export type Served = Pick<Receipt, "program" | "functionMs" | "span" | "serviceMs" | "attempts" | "limit">;
+
+export function toReceipt(
+  { incoming, operation, verdict, instance, bytesIn, bytesOut, queueMs }: ExchangeFacts,
+  { program, functionMs, span, serviceMs, attempts, limit }: Served,
+): Receipt {
   const { front, target, requestId, exchangeId, receivedAt } = incoming;
-  const ran = operation.call === undefined ? undefined : reply;
   // One shape for all receipts, and nothing spread: one is made for every request.
   return {
     requestId,
@@ -50,7 +50,10 @@ export function toReceipt({ incoming, operation, verdict, instance, bytesIn, byt
     totalMs: performance.now() - receivedAt,
     queueMs,
     program,
-    functionMs: ran?.runMs,
-    span: ran?.span,
+    functionMs,
+    serviceMs,
+    attempts,
+    limit,
+    span,
   };
 }

@@ -5,8 +5,9 @@
 import { Ticker } from "../core/ticker.ts";
 import type { Log } from "../telemetry/receipt.ts";
 import { BodyBudget } from "./body-budget.ts";
-import { Exchange, type ExchangeContext } from "./exchange.ts";
+import type { Exchange, ExchangeContext } from "./exchange.ts";
 import type { FrontExchange } from "./front.ts";
+import { HandedExchange } from "./handed-exchange.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { isHandled, type ServedOperation } from "./operation.ts";
 import type { Pages } from "./pages.ts";
@@ -109,7 +110,7 @@ export class Gateway {
         return this.#answer(incoming, { kind: "not-acceptable", detail }, operation);
       }
     }
-    const exchange = new Exchange(this.#context, incoming, operation, values, this.#over);
+    const exchange = new HandedExchange(this.#context, incoming, operation, values, this.#over);
     this.#open.add(exchange);
     exchange.run();
   }

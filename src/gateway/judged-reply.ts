@@ -5,15 +5,12 @@
 import type { ContractOperation } from "../contract/contract.ts";
 import { ByteQueue } from "../core/byte-queue.ts";
 import type { BodyBudget } from "./body-budget.ts";
-import type { DispatchReply } from "./dispatch.ts";
 import { headerOf, headerReader } from "./header-list.ts";
 import { inPlaces, type Problem } from "./problem.ts";
-import { replyHeaders } from "./reply-headers.ts";
+import type { ReplyHeaders } from "./reply-headers.ts";
 
 export interface JudgedReplyTerms {
   readonly contract: ContractOperation;
-  /** What a reply without a Content-Type of its own is. */
-  readonly mediaType: string;
   /** limits.body: longer replies are not judged but refused. */
   readonly bodyBytesMax: number;
   readonly budget: BodyBudget;
@@ -24,18 +21,17 @@ export type Judgement =
   | { readonly ok: false; readonly problem: Problem };
 
 export class JudgedReply {
-  readonly #reply: DispatchReply;
+  readonly status: number;
+  readonly #headersOf: (hasBody: boolean) => ReplyHeaders;
   readonly #terms: JudgedReplyTerms;
   readonly #held = new ByteQueue();
   #reservedBytes = 0;
 
-  constructor(reply: DispatchReply, terms: JudgedReplyTerms) {
-    this.#reply = reply;
+  /** @param headersOf the headers that it would be sent with, by whether it has a body. */
+  constructor(status: number, headersOf: (hasBody: boolean) => ReplyHeaders, terms: JudgedReplyTerms) {
+    this.status = status;
+    this.#headersOf = headersOf;
     this.#terms = terms;
-  }
-
-  get status(): number {
-    return this.#reply.status;
   }
 
   /** Takes a piece of the body. A problem: it was not taken, and the reply cannot be judged. */
@@ -55,9 +51,9 @@ export class JudgedReply {
 
   /** Whether the collected reply may be sent. Throws when the contract's schema cannot be compiled. */
   judge(): Judgement {
-    const { contract, mediaType } = this.#terms;
+    const { contract } = this.#terms;
     const body = this.#held.take();
-    const made = replyHeaders(this.#reply, mediaType, body.byteLength > 0);
+    const made = this.#headersOf(body.byteLength > 0);
     if (!made.ok) return { ok: false, problem: { kind: "bad-reply", detail: made.detail } };
     const { headers } = made;
     const contentType = headerOf(headers, "content-type");

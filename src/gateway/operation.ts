@@ -9,6 +9,8 @@ export interface ServedApp {
   readonly limits: Limits;
   readonly dispatch: Dispatch;
   readonly traffic: Traffic;
+  /** Of an app with a daemon. */
+  readonly service?: { /** How long neither side may say anything once its reply has begun, in ms. */ readonly idleMs: number };
 }
 
 /** The exchanges that an app's revision has, from their start in the queue to the last of their programs. */
@@ -35,6 +37,7 @@ export class Traffic {
 export interface Places {
   readonly program: Admission;
   readonly function: Admission;
+  readonly service: Admission;
 }
 
 export interface ServedOperation {

@@ -27,6 +27,7 @@ export const problemStatus = {
   "no-reply": 502,
   "reply-aborted": 502,
   "runner-died": 502,
+  "service-failed": 502,
   "spawn-failed": 502,
   draining: 503,
   "memory-full": 503,
