@@ -17,6 +17,7 @@ export interface InvokeFlags {
   readonly include?: boolean;
   readonly output?: "json";
   readonly secrets?: string;
+  readonly sandbox?: string;
 }
 
 /** What of the flags could be read. */

@@ -1,7 +1,7 @@
 /** Who answers what `urocket invoke` asks: a host of this user that serves the folder, or one that is started for the call. */
 import { realpathSync } from "node:fs";
 import { type Environment, readServeSettings } from "../config/settings.ts";
-import { runtimeFolders } from "../config/surroundings.ts";
+import { ownMachine, runtimeFolders } from "../config/surroundings.ts";
 import type { RunningHost } from "../host/host.ts";
 import { findHosts } from "../host/run-folder.ts";
 import { openLog } from "../telemetry/log.ts";
@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly url: URL | undefined;
   /** Of --secrets, as written. */
   readonly secrets: string | undefined;
+  /** Of --sandbox, as written. */
+  readonly sandbox: string | undefined;
   readonly environment: Environment;
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
@@ -61,11 +63,23 @@ type Started = { readonly ok: true; readonly host: RunningHost; close(): Promise
 /** How long what goes on after the answer may take: a program that outlives its reply. */
 const graceMs = 5000;
 
-async function startFor({ root, secrets, environment, terminal }: Surroundings): Promise<Started> {
-  // Variables of `serve` are about a host that stays; only where secrets are is as for that.
-  const { UROCKET_SECRETS_DIR, CREDENTIALS_DIRECTORY } = environment;
-  const flags = secrets === undefined ? {} : { secrets };
-  const read = readServeSettings("dev", flags, { UROCKET_SECRETS_DIR, CREDENTIALS_DIRECTORY }, { memoryBytes: 0 });
+/** Variables that say what an instance finds. */
+const instanceVariables = [
+  "UROCKET_SECRETS_DIR",
+  "CREDENTIALS_DIRECTORY",
+  "UROCKET_SANDBOX",
+  "UROCKET_BRIDGE",
+  "UROCKET_SUBNET",
+  "UROCKET_SUBNET6",
+  "UROCKET_DATA",
+  "XDG_DATA_HOME",
+];
+
+async function startFor({ root, secrets, sandbox, environment, terminal }: Surroundings): Promise<Started> {
+  // Variables of `serve` are about a host that stays; only what an instance finds is as for that.
+  const found = Object.fromEntries(instanceVariables.map((name) => [name, environment[name]]));
+  const flags = { ...(secrets === undefined ? {} : { secrets }), ...(sandbox === undefined ? {} : { sandbox }) };
+  const read = readServeSettings("dev", flags, found, { ...ownMachine(), memoryBytes: 0 });
   if (!read.ok) {
     for (const problem of read.problems) complain(terminal.err, problem);
     return { ok: false, code: exitCode.usage };

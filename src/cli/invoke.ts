@@ -42,8 +42,9 @@ export async function invoke(
   if (!target.ok) return refuse(target.complaints, terminal);
   using interruption = watchInterruption();
   const { signal } = interruption;
-  return await withHost({ root, url: read.url, secrets: flags.secrets, environment, terminal, signal }, (answering) =>
-    call({ target: target.target, found, read, flags, answering, terminal, signal }),
+  return await withHost(
+    { root, url: read.url, secrets: flags.secrets, sandbox: flags.sandbox, environment, terminal, signal },
+    (answering) => call({ target: target.target, found, read, flags, answering, terminal, signal }),
   );
 }
 

@@ -12,8 +12,9 @@ import type { TypesFlags } from "./types.ts";
 import { tellVersion, version } from "./version.ts";
 
 /** Known, and for versions to come. */
-const laterCommands: readonly string[] =
-  "dev host deploy apps ps routes logs invoke scale rollback promote rm secret token receipts top doctor export".split(" ");
+const laterCommands: readonly string[] = "host deploy apps ps routes logs scale rollback promote rm secret token receipts top export".split(
+  " ",
+);
 
 type OutputFlag = { readonly output?: "json" };
 
@@ -102,6 +103,7 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
     .option("-i, --include", "print the status line and the headers too")
     .option("--url <url>", "ask the host at this address")
     .option("--secrets <dir>", "folder of secrets for an app that is started for the call (UROCKET_SECRETS_DIR)")
+    .addOption(sandboxOption())
     .addOption(outputOption())
     .action(async (operation: string, folder: string, flags: InvokeFlags) => {
       const { invoke } = await import("./invoke.ts");
@@ -197,11 +199,23 @@ function addServing(command: Command): Command {
     .option("--no-timing", "do not, whatever UROCKET_TIMING says")
     .option("--spares <number>", "runners that wait for the next app that needs one (UROCKET_SPARES; default: 1, 0 below 1 GiB of memory)")
     .option("--secrets <dir>", "folder of secrets, a file each (UROCKET_SECRETS_DIR; default: CREDENTIALS_DIRECTORY)")
+    .option("--data <dir>", "folder that apps keep data in (UROCKET_DATA; default: /var/lib/urocket for root)")
+    .addOption(sandboxOption())
+    .option("--bridge <name>", "bridge that containers are on (UROCKET_BRIDGE; default: urocket0, or the next that is free)")
+    .option("--subnet <cidr>", "their addresses (UROCKET_SUBNET; default: 10.201.0.0/16, or the next that is free)")
+    .option("--subnet6 <cidr>", "their IPv6 addresses (UROCKET_SUBNET6; default: a private /64)")
+    .option(
+      "--trusted-proxies <list>",
+      "addresses and blocks whose Forwarded and X-Forwarded-* are believed (UROCKET_TRUSTED_PROXIES; default: none)",
+    )
     .option("--grace <duration>", "how long open requests may go on when stopping (UROCKET_GRACE; default: 30s)");
 }
 
 const logOption = (fallback: string): Option =>
   new Option("--log <form>", `log as auto, json or pretty (UROCKET_LOG; ${fallback})`).argParser(String);
+
+const sandboxOption = (): Option =>
+  new Option("--sandbox <kind>", "confine all apps by process or container, whatever they say (UROCKET_SANDBOX)").argParser(String);
 
 const requestsOption = (): Option =>
   new Option("--requests <which>", "log all requests, or only those that failed (UROCKET_REQUESTS; default: all)").argParser(String);
@@ -259,6 +273,7 @@ function completedCommand(command: Command): CompletedCommand {
 }
 
 function choicesOf(flag: string | undefined, choices: readonly string[] | undefined): readonly string[] {
+  if (flag === "--sandbox") return ["process", "container"];
   if (flag === "--log") return ["auto", "json", "pretty"];
   if (flag === "--requests") return ["all", "failed"];
   return flag === "--template" ? templateNames : (choices ?? []);

@@ -14,6 +14,9 @@ const settings: ServeSettings = {
   requests: "all",
   spares: 1,
   docs: false,
+  network: { bridge: "urocket0", subnet: "10.201.0.0/16", subnet6: "fd75:726f:636b:c9::/64" },
+  trustedProxies: [],
+  dataFolder: "/var/lib/urocket",
 };
 
 const pets: ServedApp = {

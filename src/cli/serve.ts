@@ -1,5 +1,4 @@
 /** `urocket serve` and `urocket dev`: run apps in the foreground until a signal ends them. */
-import { totalmem } from "node:os";
 import { resolve } from "node:path";
 import {
   type Environment,
@@ -9,6 +8,7 @@ import {
   type ServeSettings,
   type SettingProblem,
 } from "../config/settings.ts";
+import { ownMachine } from "../config/surroundings.ts";
 import { type LogFormat, type OpenLog, openLog } from "../telemetry/log.ts";
 import { complain, warn } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
@@ -25,7 +25,7 @@ export async function serve(
   environment: Environment,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const read = readServeSettings(mode, flags, environment, { memoryBytes: totalmem() });
+  const read = readServeSettings(mode, flags, environment, ownMachine());
   const absolute = [...new Set((folders.length === 0 ? ["."] : folders).map((folder) => resolve(folder)))];
   const problems = [...(read.ok ? checkSecrets(read.settings) : read.problems), ...absolute.flatMap(checkFolder)];
   for (const problem of problems) complain(terminal.err, problem);

@@ -3,9 +3,10 @@
  * the sources hold is passed in, and every bad value is told at once, each with the source it came from.
  */
 import { isIP } from "node:net";
-import { resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { nearest } from "../core/suggest.ts";
 import { parseDuration } from "../core/units.ts";
+import { type Checked, networkDefaults, toBridge, toSubnet, toSubnet6, toTrustedProxies } from "./network-settings.ts";
 
 export type LogChoice = "auto" | "json" | "pretty";
 
@@ -33,15 +34,27 @@ export interface ServeSettings {
   readonly secretsFolder?: string;
   /** Whether contracts are shown under /_docs. Default false; `dev`: true. */
   readonly docs: boolean;
+  /** What confines instances, whatever service files say. Default: as they say. */
+  readonly sandbox?: "process" | "container";
+  /** Of containers. With the defaults the first that is free is taken of each and its followers. */
+  readonly network: { readonly bridge: string; readonly subnet: string; readonly subnet6: string };
+  /** Addresses and CIDR blocks. Default: none. */
+  readonly trustedProxies: readonly string[];
+  /** Absolute. Default: /var/lib/urocket of root, else `urocket` in $XDG_DATA_HOME or in ~/.local/share. */
+  readonly dataFolder: string;
 }
 
 /** Which command reads them: their defaults differ. */
 export type ServeMode = "serve" | "dev";
 
 /** What defaults depend on. */
-export interface MachineSize {
+export interface OwnMachine {
   /** Memory that this process may use, in bytes. */
   readonly memoryBytes: number;
+  /** Who runs; 0 is root. */
+  readonly uid: number;
+  /** The user's folder, absolute. */
+  readonly home: string;
 }
 
 /** As written behind the flags; `true` and `false` for `--timing` and `--no-timing`. */
@@ -56,6 +69,12 @@ export interface ServeFlags {
   readonly spares?: string;
   readonly secrets?: string;
   readonly docs?: boolean;
+  readonly sandbox?: string;
+  readonly bridge?: string;
+  readonly subnet?: string;
+  readonly subnet6?: string;
+  readonly trustedProxies?: string;
+  readonly data?: string;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -82,6 +101,12 @@ export const serveVariables = [
   "UROCKET_SPARES",
   "UROCKET_SECRETS_DIR",
   "UROCKET_DOCS",
+  "UROCKET_SANDBOX",
+  "UROCKET_BRIDGE",
+  "UROCKET_SUBNET",
+  "UROCKET_SUBNET6",
+  "UROCKET_TRUSTED_PROXIES",
+  "UROCKET_DATA",
 ] as const;
 
 const sparesMax = 64;
@@ -89,13 +114,10 @@ const smallMachineBytes = 2 ** 30;
 const graceMsMax = 24 * 3_600_000;
 const logChoices: readonly LogChoice[] = ["auto", "json", "pretty"];
 
-type Checked<Value> =
-  | { readonly ok: true; readonly value: Value }
-  | { readonly ok: false; readonly message: string; readonly hint: string };
-
-export function readServeSettings(mode: ServeMode, flags: ServeFlags, environment: Environment, machine: MachineSize): ReadSettings {
+export function readServeSettings(mode: ServeMode, flags: ServeFlags, environment: Environment, machine: OwnMachine): ReadSettings {
   const defaults = defaultsOf(mode, machine);
   const problems: SettingProblem[] = [];
+  const doubts: SettingProblem[] = [];
   /** The setting's value from the first source that has one. */
   const setting = <Value>(
     name: string,
@@ -106,10 +128,15 @@ export function readServeSettings(mode: ServeMode, flags: ServeFlags, environmen
     const source = findSource(name, flag, environment);
     if (source === undefined) return fallback;
     const checked = check(source.text);
-    if (checked.ok) return checked.value;
-    problems.push({ message: `Cannot use ${source.name} ${JSON.stringify(source.text)}: ${checked.message}`, hint: checked.hint });
+    const named = `${source.name} ${JSON.stringify(source.text)}`;
+    if (checked.ok) {
+      if (checked.warning !== undefined) doubts.push({ message: `${named}: ${checked.warning.message}`, hint: checked.warning.hint });
+      return checked.value;
+    }
+    problems.push({ message: `Cannot use ${named}: ${checked.message}`, hint: checked.hint });
     return fallback;
   };
+  const sandbox = setting<ServeSettings["sandbox"]>("sandbox", flags.sandbox, toSandbox, undefined);
   const settings: ServeSettings = {
     port: setting("port", flags.port, toPort, defaults.port),
     address: setting("address", flags.address, toAddress, defaults.address),
@@ -120,15 +147,32 @@ export function readServeSettings(mode: ServeMode, flags: ServeFlags, environmen
     requests: setting("requests", flags.requests, toRequestsChoice, defaults.requests),
     spares: setting("spares", flags.spares, toSpares, defaults.spares),
     docs: setting("docs", flags.docs, toBoolean, defaults.docs),
+    ...(sandbox === undefined ? {} : { sandbox }),
+    network: {
+      bridge: setting("bridge", flags.bridge, toBridge, networkDefaults.bridge),
+      subnet: setting("subnet", flags.subnet, toSubnet, networkDefaults.subnet),
+      subnet6: setting("subnet6", flags.subnet6, toSubnet6, networkDefaults.subnet6),
+    },
+    trustedProxies: setting("trusted-proxies", flags.trustedProxies, toTrustedProxies, []),
+    dataFolder: setting("data", flags.data, toFolder, dataFolderOf(machine, environment)),
     ...secretsOf(flags, environment, (problem) => problems.push(problem)),
   };
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, settings, warnings: findMisspelt(environment) };
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, settings, warnings: [...doubts, ...findMisspelt(environment)] };
 }
 
-function defaultsOf(mode: ServeMode, { memoryBytes }: MachineSize): ServeSettings {
+type Defaults = Omit<ServeSettings, "sandbox" | "network" | "trustedProxies" | "dataFolder">;
+
+function defaultsOf(mode: ServeMode, { memoryBytes }: OwnMachine): Defaults {
   const spares = memoryBytes < smallMachineBytes ? 0 : 1;
   const common = { port: 8080, address: "127.0.0.1", timing: false, graceMs: 30_000, requests: "all", spares } as const;
   return mode === "dev" ? { ...common, watch: true, log: "pretty", docs: true } : { ...common, watch: false, log: "auto", docs: false };
+}
+
+/** https://specifications.freedesktop.org/basedir-spec: a path in XDG_DATA_HOME that is not absolute is to be ignored. */
+export function dataFolderOf({ uid, home }: Pick<OwnMachine, "uid" | "home">, environment: Environment): string {
+  if (uid === 0) return "/var/lib/urocket";
+  const xdg = environment["XDG_DATA_HOME"];
+  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(home, ".local/share"), "urocket");
 }
 
 function secretsOf(
@@ -149,7 +193,7 @@ function findSource(
   environment: Environment,
 ): { readonly name: string; readonly text: string } | undefined {
   if (flag !== undefined) return { name: `--${name}`, text: String(flag) };
-  const variable = `UROCKET_${name.toUpperCase()}`;
+  const variable = `UROCKET_${name.toUpperCase().replaceAll("-", "_")}`;
   const text = environment[variable];
   return text === undefined || text === "" ? undefined : { name: variable, text };
 }
@@ -203,6 +247,16 @@ function toLogChoice(text: string): Checked<LogChoice> {
   const value = logChoices.find((choice) => choice === text);
   if (value !== undefined) return { ok: true, value };
   return { ok: false, message: "it is no form of log", hint: `Write one of ${logChoices.join(", ")}` };
+}
+
+function toSandbox(text: string): Checked<"process" | "container"> {
+  if (text === "process" || text === "container") return { ok: true, value: text };
+  return { ok: false, message: "it is no sandbox", hint: "Write process or container" };
+}
+
+function toFolder(text: string): Checked<string> {
+  if (text.trim() !== "") return { ok: true, value: resolve(text) };
+  return { ok: false, message: "it is empty", hint: "Name the folder that apps keep their data in" };
 }
 
 function toRequestsChoice(text: string): Checked<RequestsChoice> {

@@ -1,6 +1,8 @@
 /** What of the host's own environment matters: where its run folder may lie, and what programs inherit of it. */
 import { delimiter, isAbsolute, join } from "node:path";
+import { homedir, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
+import type { OwnMachine } from "./settings.ts";
 import { findTool } from "../core/find-tool.ts";
 
 /** Nothing else of the host's environment reaches a program. */
@@ -36,4 +38,9 @@ export function runtimeFolders(environment: NodeJS.ProcessEnv = process.env, uid
     if (temporary !== undefined && isAbsolute(temporary)) folders.push(join(temporary, `urocket-${uid}`));
   }
   return [...new Set(folders)];
+}
+
+/** What defaults of settings depend on. */
+export function ownMachine(): OwnMachine {
+  return { memoryBytes: totalmem(), uid: process.geteuid?.() ?? 0, home: homedir() };
 }

@@ -35,6 +35,7 @@ describe("is told in plain words:", () => {
   test.each([
     ["paths:\n\t/: x\n", "2:1 Tabs are not allowed as indentation | Indent with spaces"],
     ["paths:\n  /a:\n\t  get: x\n", "3:1 Tabs are not allowed as indentation | Indent with spaces"],
+    ["a: { cmd: sh -p {{port}} }\n", '1:17 "{" cannot stand in a text without quotes here | Put quotes around the whole text'],
     ["name: x\nopenapi y\n", '2:1 "openapi y" has no ":" | Write `openapi: y`'],
     ["cmd sh\nwd: x\n", '1:1 "cmd sh" has no ":" | Write `cmd: sh`'],
     ["paths:\n  /a\n    get: x\n", '2:3 "/a" has no ":" | Write a key, ":", a space, and its value'],

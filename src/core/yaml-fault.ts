@@ -180,6 +180,8 @@ function withoutColon(text: string, offset: number): YamlFault {
 }
 
 function unexpected(text: string, { pos: [offset], message }: YamlError): YamlFault {
+  if (message === "Unexpected flow-map-start at node end")
+    return { offset, message: '"{" cannot stand in a text without quotes here', hint: "Put quotes around the whole text" };
   if (message !== "Unexpected scalar at node end") return { offset, message: message.replace(/[.:]$/, "") };
   const startsLine = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset).trim() === "";
   if (startsLine) return { offset, message: "This line does not fit those above it", hint: "Check its indentation, and theirs" };
