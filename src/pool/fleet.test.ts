@@ -2,6 +2,8 @@ import { expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { processSandbox } from "../sandbox/process.ts";
+import { confinementOf } from "./pool-trial.ts";
 import { Fleet } from "./fleet.ts";
 
 test("a fleet has nothing to settle before one that is not kept is due, however long the others have been idle", async () => {
@@ -14,7 +16,8 @@ test("a fleet has nothing to settle before one that is not kept is due, however 
   const fleet = new Fleet(
     {
       folder: join(folder, "i"),
-      limits: {},
+      sandbox: processSandbox(),
+      confinement: confinementOf(folder, { functions: true }),
       min: 1,
       idleMs: 4_000,
       takesOverReplySocket: false,
@@ -27,7 +30,7 @@ test("a fleet has nothing to settle before one that is not kept is due, however 
         functions: { ...functions, listeners: [], callsMax: 1 },
       },
     },
-    { sample: () => {}, output: () => {}, stopped: () => {} },
+    { sample: () => {}, output: () => {}, health: () => {}, stopped: () => {} },
     { room: () => {}, fewer: () => {}, none: () => {}, joined: () => (fleet.members.awake.length === 2 ? ready.resolve() : undefined) },
   );
   try {

@@ -4,6 +4,7 @@
  */
 import type { SampleHead } from "../link/messages.ts";
 import { processFigures } from "../sandbox/process-figures.ts";
+import type { InstanceUsage } from "../sandbox/sandbox.ts";
 import { afterWork } from "./ejection.ts";
 import { Instance, type InstanceEvents, type InstanceOptions, type StrayOutput } from "./instance.ts";
 import { type Member, Members } from "./members.ts";
@@ -17,9 +18,9 @@ export interface FleetOptions extends InstanceOptions {
   readonly idleMs: number;
   /** When an instance that serves well is replaced all the same. Default: never. */
   readonly recycle?: RecycleLimits;
-  /** Runners that were started ahead, for all the host's apps. Default: none. */
+  /** Runners that were started ahead in the same sandbox, for all the host's apps. Default: none. */
   readonly spares?: Spares;
-  /** The configured reply socket path; one instance at a time gets it. */
+  /** The configured reply socket path. One process at a time gets it; every container has one of its own. */
   readonly sharedReplySocket?: string;
   /** The configured path belongs to this host's revision before, which is about to be retired: take it. */
   readonly takesOverReplySocket: boolean;
@@ -30,8 +31,10 @@ export interface FleetReports {
   sample(instance: string, sample: SampleHead): void;
   /** A line that functions wrote outside of any call, or after it. */
   output(instance: string, line: StrayOutput): void;
-  /** An instance is over. `expected`: it was asked to stop. */
-  stopped(instance: string, reason: string, expected: boolean): void;
+  /** An instance's daemon fails its health checks: it is replaced; or it passes them again. */
+  health(instance: string, state: "well" | "failing", detail: string): void;
+  /** An instance is over. `expected`: it was asked to stop. @param usage at its end. */
+  stopped(instance: string, reason: string, expected: boolean, usage: InstanceUsage): void;
 }
 
 /** What the pool is told, which gives them work. */
@@ -62,8 +65,10 @@ export class Fleet {
   readonly #callsMax: number;
   readonly #requestsMax: number;
   readonly #freezeAfterMs: number;
-  /** The reply socket of an instance with programs answers at all times: it must not be stopped in place. */
+  /** The reply socket of an instance with programs answers at all times, and so does a daemon: it must not be stopped in place. */
   readonly #mayFreeze: boolean;
+  /** The configured reply socket, where instances have to share it. */
+  readonly #sharedReplySocket: string | undefined;
   /** Who owns the configured reply socket. */
   #sharedOwner: Instance | undefined;
   #takesOverReplySocket: boolean;
@@ -83,7 +88,8 @@ export class Fleet {
     this.#callsMax = load.functions?.callsMax ?? 0;
     this.#requestsMax = recycle?.requests ?? Infinity;
     this.#freezeAfterMs = Math.min(freezeAfterMs, idleMs / 2);
-    this.#mayFreeze = Object.keys(load.programs).length === 0;
+    this.#mayFreeze = Object.keys(load.programs).length === 0 && load.service === undefined;
+    this.#sharedReplySocket = options.sandbox.kind === "process" ? options.sharedReplySocket : undefined;
     this.#takesOverReplySocket = takesOverReplySocket;
   }
 
@@ -99,6 +105,11 @@ export class Fleet {
       await first.over;
       throw error;
     }
+  }
+
+  /** Resolves when those that are there serve, or never will. */
+  async settled(): Promise<void> {
+    await Promise.all(this.members.all.map(({ instance }) => Promise.race([instance.ready.catch(() => {}), instance.over])));
   }
 
   /** Starts so many, none while the last ones died. */
@@ -142,8 +153,7 @@ export class Fleet {
     const { recycle } = this.#options;
     if (recycle === undefined) return;
     for (const member of this.members.all) {
-      const look = weigh && recycle.memoryBytes !== undefined;
-      this.#recycleWhenWorn(member, look ? processFigures(member.instance.pid)?.residentBytes : undefined);
+      this.#recycleWhenWorn(member, weigh && recycle.memoryBytes !== undefined ? this.#memoryOf(member.instance) : undefined);
     }
   }
 
@@ -161,6 +171,14 @@ export class Fleet {
   /** Ends every instance at once. */
   async kill(reason: string): Promise<void> {
     await Promise.all(this.members.all.map(({ instance }) => instance.kill(reason)));
+  }
+
+  /** The runner's, where the app's own code is in it; a daemon's is that of the instance's control group. */
+  #memoryOf(instance: Instance): number | undefined {
+    const { pid } = instance;
+    const { service } = this.#options.load;
+    const all = service !== undefined || pid === undefined ? instance.usage().memoryBytes : undefined;
+    return all ?? (pid === undefined ? undefined : processFigures(pid)?.residentBytes);
   }
 
   /** Those without work that are not kept. */
@@ -196,27 +214,29 @@ export class Fleet {
   }
 
   #add(): Member {
-    const shared = this.#sharedOwner === undefined ? this.#options.sharedReplySocket : undefined;
-    const load = {
-      ...this.#options.load,
-      ...(shared === undefined ? {} : { sharedReplySocket: shared, takesOverReplySocket: this.#takesOverReplySocket }),
-    };
+    const load = { ...this.#options.load, ...this.#replySocketOf() };
     const events: InstanceEvents = {
       sample: (sample) => this.#reports.sample(instance.id, sample),
       output: (line) => this.#reports.output(instance.id, line),
       changed: () => this.#changed(member),
       freed: (sound) => this.#freed(member, sound),
       abandoned: (calls) => {
-        if (calls > this.#callsMax) this.#recycle(member, `${calls} calls that were given up go on in it`);
+        if (calls > this.#callsMax) this.#recycle(member, `recycled: ${calls} calls that were given up go on in it`);
       },
-      stopped: (reason) => this.#stopped(member, reason),
+      health: () => this.#healthChanged(member),
+      stopped: (reason, usage) => this.#stopped(member, reason, usage),
     };
-    // A spare may be where memory will be limited: programs' runners are not, and programs take longer than their runner.
-    const spare = this.#options.load.functions === undefined ? undefined : this.#options.spares?.take();
+    const spare = this.#options.spares?.take(this.#options.confinement);
     const instance: Instance = new Instance({ ...this.#options, load }, events, spare);
     const member = this.members.add(instance, spare !== undefined);
-    if (shared !== undefined) this.#sharedOwner = instance;
+    if (this.#sharedReplySocket !== undefined) this.#sharedOwner ??= instance;
     return member;
+  }
+
+  #replySocketOf(): Pick<InstanceOptions["load"], "sharedReplySocket" | "takesOverReplySocket"> {
+    const { sharedReplySocket, sandbox } = this.#options;
+    if (sharedReplySocket === undefined || this.#sharedOwner !== undefined) return {};
+    return { sharedReplySocket, takesOverReplySocket: sandbox.kind === "process" && this.#takesOverReplySocket };
   }
 
   #changed(member: Member): void {
@@ -225,6 +245,22 @@ export class Fleet {
     if (state === "ready" && !member.served) this.#joined(member);
     this.#events.room();
     if (state === "unresponsive") this.#events.fewer();
+  }
+
+  #healthChanged(member: Member): void {
+    const { id, ailment } = member.instance;
+    this.#reports.health(id, ailment === undefined ? "well" : "failing", ailment ?? "");
+    this.members.sort();
+    this.#recycleAiling();
+    this.#events.room();
+  }
+
+  /** Those whose daemons fail their health checks make room for others. */
+  #recycleAiling(): void {
+    for (const member of this.members.all) {
+      const { ailment } = member.instance;
+      if (ailment !== undefined && member.served) this.#recycle(member, `its service is not well: ${ailment}`);
+    }
   }
 
   #joined(member: Member): void {
@@ -253,22 +289,22 @@ export class Fleet {
     if (this.#closing || member.leaving !== undefined || member.successor !== undefined || this.#replacement !== undefined) return;
     const spare = member.instance.open === 0 && this.members.staying > Math.max(1, this.#options.min);
     // Of the configured reply socket there is one: its next owner starts when this one is gone.
-    if (spare || member.instance === this.#sharedOwner) return this.#dismiss(member, `recycled: ${why}`);
+    if (spare || member.instance === this.#sharedOwner) return this.#dismiss(member, why);
     const successor = this.#tryAdd();
-    if (successor !== undefined) member.successor = { member: successor, why: `recycled: ${why}` };
+    if (successor !== undefined) member.successor = { member: successor, why };
   }
 
   #recycleWhenWorn(member: Member, memoryBytes: number | undefined): void {
     if (!member.served || member.leaving !== undefined || member.successor !== undefined) return;
     const { served, startedMs } = member.instance;
     const why = wornBy({ ageMs: performance.now() - startedMs, requests: served, memoryBytes }, this.#options.recycle ?? {});
-    if (why !== undefined) this.#recycle(member, why);
+    if (why !== undefined) this.#recycle(member, `recycled: ${why}`);
   }
 
-  #stopped(member: Member, reason: string): void {
+  #stopped(member: Member, reason: string, usage: InstanceUsage): void {
     this.members.remove(member);
     const expected = member.leaving !== undefined || member === this.#first || this.#closing;
-    this.#reports.stopped(member.instance.id, expected ? (member.leaving?.why ?? reason) : reason, expected);
+    this.#reports.stopped(member.instance.id, expected ? (member.leaving?.why ?? reason) : reason, expected, usage);
     if (this.#sharedOwner === member.instance) this.#sharedOwner = undefined;
     if (member.served && performance.now() - member.instance.startedMs > backOffMs.max) this.#deathsInARow = 0;
     this.#excuse(member);
@@ -293,7 +329,8 @@ export class Fleet {
       () => {
         this.#replacement = undefined;
         if (this.#closing) return;
-        const orphaned = this.#options.sharedReplySocket !== undefined && this.#sharedOwner === undefined;
+        this.#recycleAiling();
+        const orphaned = this.#sharedReplySocket !== undefined && this.#sharedOwner === undefined;
         if (this.members.all.length === 0 || orphaned) this.#tryAdd();
         else this.#events.fewer();
       },

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import type { RequestHead } from "../link/messages.ts";
 import { eventually } from "../../tests/eventually.ts";
 import { Pool, type PoolOptions } from "./pool.ts";
+import { processSandbox } from "../sandbox/process.ts";
+import { confinementOf } from "./pool-trial.ts";
 import type { ExchangeSink } from "./work.ts";
 
 /** An exchange as the gateway would see it: what it is told, as words. */
@@ -50,7 +52,8 @@ describe("an instance", () => {
     return new Pool(
       {
         folder: below,
-        limits: {},
+        sandbox: processSandbox(),
+        confinement: confinementOf(below, { programs: true }),
         balance: "least-requests",
         scale: { min: 0, max: 1, idleMs: 60_000, ...scale },
         processors: 2,
@@ -61,6 +64,7 @@ describe("an instance", () => {
       {
         sample: () => {},
         output: () => {},
+        health: () => {},
         stopped: (_instance, reason, expected) => void stopped.push(`${expected ? "asked" : "died"}: ${reason}`),
       },
     );

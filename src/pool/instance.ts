@@ -1,21 +1,17 @@
 /**
- * One running copy of an app: its folder, its control groups, its runner, and the work that is under way on it. It starts
- * whole or not at all, and when it ends, for whatever reason, nothing of it is left and all its work has been told.
+ * One running copy of an app: its folder, its runner in its sandbox, and the work that is under way on it. It starts whole
+ * or not at all, and when it ends, for whatever reason, nothing of it is left and all its work has been told.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { removeFolder } from "../core/remove-folder.ts";
 import type { Frame } from "../link/frames.ts";
-import type { AbandonedHead, CallHead, ConnectHead, LoadedHead, LoadHead, LogHead, RequestHead, SampleHead } from "../link/messages.ts";
-import {
-  type InstanceGroups,
-  type InstanceLimits,
-  joinInstanceGroups,
-  makeInstanceGroups,
-  removeInstanceGroups,
-} from "../sandbox/instance-groups.ts";
-import { endLeftovers } from "../sandbox/process.ts";
+import type { AbandonedHead, CallHead, ConnectHead, HealthHead, LoadedHead, LogHead, RequestHead, SampleHead } from "../link/messages.ts";
+import type { Confined, Confinement, InstanceUsage, Sandbox } from "../sandbox/sandbox.ts";
+import { HeldPlaces } from "./held-places.ts";
+import { type InstanceLoad, loadOf } from "./instance-load.ts";
 import { type InstanceEvent, type InstanceState, transition } from "./instance-state.ts";
+import type { Place, PlaceHolder } from "./place.ts";
 import { Pulse } from "./pulse.ts";
 import { RunnerCall } from "./runner-call.ts";
 import { RunnerClient } from "./runner-client.ts";
@@ -23,16 +19,18 @@ import { closedLink, RunnerConnection } from "./runner-connection.ts";
 import { RunnerProgram } from "./runner-program.ts";
 import { outputOf, parseHead, sampleOf } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
-import type { CallHandle, ConnectionHandle, ConnectionSink, ExchangeHandle, ExchangeSink, WorkOutput } from "./work.ts";
+import type { CallHandle, ConnectionHandle, ConnectionSink, ExchangeHandle, ExchangeSink, Upstream, WorkOutput } from "./work.ts";
 
 export interface InstanceOptions {
   /** Where the app's instances have their folders. */
   readonly folder: string;
-  readonly limits: InstanceLimits;
+  readonly sandbox: Sandbox;
+  /** What the app asks of it. */
+  readonly confinement: Confinement;
   /** What a runner that is started runs, asked each time. Default: its sources. */
   readonly runner?: { readonly file: string };
   /** What the runner is told to serve. */
-  readonly load: Omit<LoadHead, "instance" | "replySocket" | "siblings" | "memorySlots">;
+  readonly load: InstanceLoad;
 }
 
 export interface InstanceEvents {
@@ -46,8 +44,10 @@ export interface InstanceEvents {
   freed(sound: boolean): void;
   /** So many calls that the host gave up go on. */
   abandoned(calls: number): void;
-  /** It is over, once; its work has been told. */
-  stopped(reason: string): void;
+  /** Its daemon fails its health checks, or passes them again: `ailment` says. */
+  health(): void;
+  /** It is over, once; its work has been told. @param usage at its end. */
+  stopped(reason: string, usage: InstanceUsage): void;
 }
 
 /** A line of functions outside of any call, or after it. */
@@ -68,14 +68,18 @@ export class InstanceFailure extends Error {
   }
 }
 
-/** From the runner's start until it serves. Above what the slowest machine needs: a Raspberry Pi 3 takes one second. */
+/** From the runner's start until it serves, beside its daemon's own. Above what the slowest machine needs: a Raspberry Pi 3 takes one second. */
 const startTimeoutMs = 15_000;
+/** Instances that were made. */
+let made = 0;
 
-export class Instance {
-  /** UUID, told to its programs and functions as UROCKET_INSTANCE. */
+export class Instance implements PlaceHolder {
+  /** UUID, told to its programs, functions and daemon as UROCKET_INSTANCE. */
   readonly id: string;
-  /** Limits that this machine does not let us hold, as sentences. */
-  readonly limitsNotHeld: readonly string[];
+  /** Rises with each that is made. */
+  readonly order = ++made;
+  /** Limits that this machine does not let us hold, as sentences; known when it serves. */
+  limitsNotHeld: readonly string[] = [];
   readonly startedMs = performance.now();
   /** Work under way, by kind. */
   programs = 0;
@@ -87,21 +91,25 @@ export class Instance {
   served = 0;
   /** Positions of the calls that Fetch handlers serve; known when it serves. */
   fetches: readonly number[] = [];
+  /** How its daemon is reached; known when it serves. */
+  upstream: Upstream;
+  /** Why its daemon fails its health checks; undefined: it does not. */
+  ailment: string | undefined;
 
   readonly #events: InstanceEvents;
+  readonly #options: InstanceOptions;
   readonly #folder: string;
-  readonly #groups: InstanceGroups;
-  readonly #load: LoadHead;
   readonly #runner: RunnerConnection;
   readonly #host: WorkHost;
   readonly #pulse = new Pulse();
   readonly #work = new Map<number, RunnerWork>();
+  readonly #places = new HeldPlaces();
   readonly #started = Promise.withResolvers<void>();
   readonly #over = Promise.withResolvers<void>();
   readonly #startTimer: ReturnType<typeof setTimeout>;
   #state: InstanceState = { at: "starting" };
-  /** Its runner is in its control groups. */
-  #limited = false;
+  /** Where the app's limits hold and its files are. Undefined: it is on the way there. */
+  #confined: Confined | undefined;
   #idleSince = performance.now();
   #lastNumber = 0;
 
@@ -111,26 +119,14 @@ export class Instance {
    * @throws Error, with nothing left behind, when its folder, its link or its runner's process cannot be made.
    */
   constructor(options: InstanceOptions, events: InstanceEvents, spare?: RunnerConnection) {
-    this.#events = events;
     const id = spare?.id ?? crypto.randomUUID();
     this.id = id;
+    this.#events = events;
+    this.#options = options;
     // The last group of the UUID: paths of sockets are short.
     this.#folder = join(options.folder, id.slice(-12));
-    const { groups, notHeld } = makeInstanceGroups(id, options.limits, {
-      programs: Object.keys(options.load.programs).length > 0,
-      functions: options.load.functions !== undefined,
-    });
-    this.#groups =
-      spare?.groups === undefined ? groups : { ...groups, folders: [...new Set([...groups.folders, ...spare.groups.folders])] };
-    this.limitsNotHeld = notHeld;
-    this.#load = {
-      ...options.load,
-      instance: id,
-      replySocket: join(this.#folder, "reply.sock"),
-      siblings: options.folder,
-      ...(groups.memorySlots === undefined ? {} : { memorySlots: groups.memorySlots }),
-    };
-    this.#runner = this.#takeRunner(id, spare, options.runner?.file);
+    this.upstream = { instance: id, connect: (sink) => this.#connectUpstream(sink) };
+    this.#runner = this.#takeRunner(spare);
     this.#host = {
       channel: this.#runner.channel,
       id,
@@ -139,34 +135,45 @@ export class Instance {
       busier: (by) => void (this.busyConnections += by),
       lines: (count) => void (this.served += count),
     };
-    this.#startTimer = setTimeout(() => this.#stop(`did not start within ${startTimeoutMs} ms`), startTimeoutMs);
+    const startMs = startTimeoutMs + (options.load.service?.startTimeoutMs ?? 0);
+    this.#startTimer = setTimeout(() => this.#stop(`did not start within ${startMs} ms`), startMs);
     // Whoever does not ask for readiness hears of the failure by `stopped`.
     this.#started.promise.catch(() => {});
-    void this.#loadWithinLimits(spare?.groups);
+    void this.#confine();
   }
 
   get state(): InstanceState["at"] {
     return this.#state.at;
   }
 
-  /** The runner's process. */
-  get pid(): number {
+  /** The runner's process; undefined: it is not known. */
+  get pid(): number | undefined {
     return this.#runner.process.pid;
   }
 
-  /** Work under way: exchanges, calls and connections. */
+  /** Work under way: exchanges, calls, connections of clients, and places at its daemon. */
   get open(): number {
-    return this.#work.size;
+    return this.#runnerWork + this.places;
+  }
+
+  /** Requests that its daemon has. */
+  get places(): number {
+    return this.#places.count;
   }
 
   /** For how long it has had no work, in ms. */
   get idleMs(): number {
-    return this.#work.size > 0 ? 0 : performance.now() - this.#idleSince;
+    return this.open > 0 ? 0 : performance.now() - this.#idleSince;
   }
 
-  /** It has work, or has to answer: `beat` has to be called. */
+  /** Its runner has work, or has to answer: `beat` has to be called. */
   get watched(): boolean {
-    return this.#work.size > 0 || this.#pulse.awaited;
+    return this.#runnerWork > 0 || this.#pulse.awaited;
+  }
+
+  /** What it uses now; what is not known is absent. */
+  usage(): InstanceUsage {
+    return this.#runner.process.usage();
   }
 
   /** Resolves when it serves; rejects with the reason when it never will. */
@@ -199,16 +206,29 @@ export class Instance {
 
   /** Hands it a listener's client. */
   connect(connection: ConnectHead, sink: ConnectionSink): ConnectionHandle {
-    const work = new RunnerClient(this.#host, this.#nextNumber(), sink);
+    const work = new RunnerClient("connection", this.#host, this.#nextNumber(), sink);
     this.connections++;
     this.#take(work);
     work.begin(connection);
     return work;
   }
 
+  /** Gives a request a place at its daemon. */
+  hold(place: Place): void {
+    this.served++;
+    this.#places.add(place);
+    place.heldBy(this);
+  }
+
+  /** To be called by a place that it holds. */
+  released(place: Place, sound: boolean): void {
+    this.#places.remove(place);
+    this.#freed(sound);
+  }
+
   /** Stops it in place, when it is ready and has no work. */
   freeze(): boolean {
-    if (this.#work.size > 0 || this.#pulse.awaited || !this.#step({ event: "freeze" })) return false;
+    if (this.open > 0 || this.#pulse.awaited || !this.#step({ event: "freeze" })) return false;
     this.#runner.process.pause();
     return true;
   }
@@ -225,7 +245,7 @@ export class Instance {
     const { at } = this.#state;
     if (at === "starting" || at === "frozen" || at === "stopped") return;
     // Whoever is silent and has nothing left to do loops for nobody.
-    if (this.#work.size === 0 && at === "unresponsive") this.#pulse.overdue();
+    if (this.#runnerWork === 0 && at === "unresponsive") this.#pulse.overdue();
     switch (this.#pulse.beat()) {
       case "ask":
         return this.#runner.channel.send("ping", 0);
@@ -244,7 +264,8 @@ export class Instance {
     if (this.#step({ event: "drain" })) {
       if (frozen) this.#runner.process.resume();
       this.#started.reject(new Error("was stopped before it had started"));
-      this.#runner.channel.send("drain", 0);
+      // A daemon goes on for those who have a place at it: it is ended with the link.
+      if (this.#options.load.service === undefined) this.#runner.channel.send("drain", 0);
       this.#stopWhenIdle();
     }
     return this.over;
@@ -256,44 +277,57 @@ export class Instance {
     return this.over;
   }
 
-  #takeRunner(id: string, spare: RunnerConnection | undefined, file: string | undefined): RunnerConnection {
+  /** Exchanges, calls and connections of clients. */
+  get #runnerWork(): number {
+    return this.programs + this.calls + this.connections;
+  }
+
+  #takeRunner(spare: RunnerConnection | undefined): RunnerConnection {
+    const { sandbox, confinement, runner: what, load } = this.#options;
     let runner = spare;
     const events = {
-      greeted: () => {
-        if (this.#limited) this.#sendLoad();
-      },
+      greeted: () => this.#loadWhenConfined(),
       frame: (frame: Frame) => this.#frame(frame),
       closed: (reason: string) => this.#stop(reason),
     };
     try {
       mkdirSync(this.#folder, { mode: 0o700 });
-      if (runner === undefined)
-        runner = new RunnerConnection({ id, folder: this.#folder, file, functions: this.#load.functions !== undefined }, events);
+      const start = { sandbox, id: this.id, folder: this.#folder, file: what?.file, functions: load.functions !== undefined };
+      if (runner === undefined) runner = new RunnerConnection({ ...start, app: confinement }, events);
       else runner.events = events;
       return runner;
     } catch (error) {
-      void spare?.end("at-once").then(() => this.#removeTraces());
-      this.#removeTraces();
+      void spare?.kill().then(() => spare.process.remove());
+      removeFolder(this.#folder);
       throw error;
     }
   }
 
-  /** It is told what to serve when it is where its limits are: nothing of the app runs outside of them. */
-  async #loadWithinLimits(joined: InstanceGroups | undefined): Promise<void> {
+  async #confine(): Promise<void> {
     try {
-      const { runnerFolders } = this.#groups;
-      if (runnerFolders.some((folder) => joined?.runnerFolders.includes(folder) !== true)) {
-        await joinInstanceGroups(this.#groups, this.#runner.process.pid, joined);
-      }
-      this.#limited = true;
-      if (this.#runner.greeted) this.#sendLoad();
+      this.#confined = await this.#runner.process.confine(this.#options.confinement);
+      this.limitsNotHeld = this.#confined.notHeld;
+      this.#loadWhenConfined();
     } catch (error) {
-      this.#stop(`could not be put into its control groups: ${error instanceof Error ? error.message : String(error)}`);
+      this.#stop(`could not be confined: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 
-  #sendLoad(): void {
-    this.#runner.channel.send("load", 0, undefined, Buffer.from(JSON.stringify(this.#load)), true);
+  /** It is told what to serve when it is where its limits are: nothing of the app runs outside of them. */
+  #loadWhenConfined(): void {
+    if (this.#confined === undefined || !this.#runner.greeted) return;
+    const { load, folder } = this.#options;
+    const head = loadOf(load, this.id, { own: this.#folder, all: folder }, this.#confined);
+    this.#runner.channel.send("load", 0, undefined, Buffer.from(JSON.stringify(head)), true);
+  }
+
+  #connectUpstream(sink: ConnectionSink): ConnectionHandle {
+    const work = new RunnerClient("upstream", this.#host, this.#nextNumber(), sink);
+    this.#work.set(work.number, work);
+    this.#runner.channel.exchangesOpen = this.#work.size;
+    work.begin({ id: this.id, timeoutMs: 0 });
+    if (this.#state.at === "stopped") work.lost("The app's instance ended");
+    return work;
   }
 
   #nextNumber(): number {
@@ -324,6 +358,8 @@ export class Instance {
         return this.#events.sample(sampleOf(frame));
       case "abandoned":
         return this.#events.abandoned(Number(parseHead<Partial<AbandonedHead>>(frame).calls));
+      case "health":
+        return this.#health(parseHead<Partial<HealthHead>>(frame));
       default:
         // What the host has ended the runner may still speak of.
         work?.frame(frame);
@@ -342,6 +378,13 @@ export class Instance {
     });
   }
 
+  #health({ state, detail }: Partial<HealthHead>): void {
+    const words = typeof detail === "string" ? detail : "no reason was told";
+    if (state === "ended") return this.#stop(`its service ${words}`);
+    this.ailment = state === "well" ? undefined : words;
+    this.#events.health();
+  }
+
   #refused({ message, code }: Partial<LoadedHead & { readonly ok: false }>): void {
     const why = typeof message === "string" ? message : "it was not loaded";
     this.#stop(why, code === "reply-socket-in-use" ? code : undefined);
@@ -351,15 +394,28 @@ export class Instance {
     if (loaded.ok !== true) return this.#refused(loaded);
     clearTimeout(this.#startTimer);
     this.fetches = loaded.fetches ?? [];
+    this.#reach(loaded.servicePort);
     if (!this.#step({ event: "loaded" })) return;
     this.#idleSince = performance.now();
     this.#started.resolve();
     this.#events.changed();
   }
 
+  #reach(port: number | undefined): void {
+    if (port === undefined || this.#confined === undefined) return;
+    const { address, ownNetwork } = this.#confined;
+    // What is only inside of a network of its own is reached by its runner alone.
+    const host = address ?? (ownNetwork ? undefined : "127.0.0.1");
+    if (host !== undefined) this.upstream = { ...this.upstream, address: { host, port } };
+  }
+
   #workOver(work: RunnerWork, sound: boolean): void {
     this.#work.delete(work.number);
+    this.#runner.channel.exchangesOpen = this.#work.size;
     switch (work.kind) {
+      case "upstream":
+        // Whether it did what it should is told by the places.
+        return;
       case "call":
         this.calls--;
         break;
@@ -369,8 +425,11 @@ export class Instance {
       case "connection":
         this.connections--;
     }
-    this.#runner.channel.exchangesOpen = this.#work.size;
-    if (this.#work.size === 0) {
+    this.#freed(sound);
+  }
+
+  #freed(sound: boolean): void {
+    if (this.open === 0) {
       this.#idleSince = performance.now();
       this.#stopWhenIdle();
     }
@@ -378,7 +437,7 @@ export class Instance {
   }
 
   #stopWhenIdle(): void {
-    if (this.#state.at === "draining" && this.#work.size === 0) this.#stop("drained");
+    if (this.#state.at === "draining" && this.open === 0) this.#stop("drained");
   }
 
   #step(event: InstanceEvent): boolean {
@@ -388,37 +447,36 @@ export class Instance {
   }
 
   #stop(reason: string, code?: string): void {
-    const drained = this.#state.at === "draining" && this.#work.size === 0;
+    const drained = this.#state.at === "draining" && this.open === 0;
     if (!this.#step({ event: "stopped", reason })) return;
     clearTimeout(this.#startTimer);
     this.#events.changed();
     const detail = reason === closedLink ? "The app's instance ended" : `The app's instance ended: ${reason}`;
     for (const work of this.#work.values()) work.lost(detail);
-    void this.#cleanUp(reason, drained).then((why) => {
+    this.#places.lose(detail);
+    void this.#cleanUp(reason, drained).then(([why, usage]) => {
       this.#started.reject(new InstanceFailure(why, code));
-      this.#events.stopped(why);
+      this.#events.stopped(why, usage);
       this.#over.resolve();
     });
   }
 
-  /** @returns the whole reason: more is known when the process is gone. */
-  async #cleanUp(reason: string, drained: boolean): Promise<string> {
+  /** @returns the whole reason, because more is known when the process is gone, and what it used. */
+  async #cleanUp(reason: string, drained: boolean): Promise<[reason: string, usage: InstanceUsage]> {
     const { process } = this.#runner;
     const how = reason === closedLink ? await this.#runner.death() : undefined;
     // The runner removes its reply sockets and exits when the link ends; it is given time for that, not for ever.
-    await this.#runner.end(drained && !this.#pulse.silent ? "gently" : "at-once");
-    await endLeftovers(process.pid, this.id, this.#groups);
-    this.#removeTraces();
+    if (drained && !this.#pulse.silent) await this.#runner.finish(this.#graceMs);
+    else await this.#runner.kill();
+    const usage = process.usage();
+    await process.remove();
+    removeFolder(this.#folder);
     const words = process.lastWords();
-    return words === "" ? (how ?? reason) : `${how ?? reason}; its last words: ${words}`;
+    return [words === "" ? (how ?? reason) : `${how ?? reason}; its last words: ${words}`, usage];
   }
 
-  #removeTraces(): void {
-    try {
-      removeInstanceGroups(this.#groups);
-    } catch {
-      // The next host's start sweeps them.
-    }
-    removeFolder(this.#folder);
+  get #graceMs(): number {
+    const { graceMs, service } = this.#options.load;
+    return Math.max(graceMs, service?.graceMs ?? 0);
   }
 }

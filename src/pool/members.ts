@@ -61,14 +61,16 @@ export class Members {
     this.sort();
   }
 
-  /** To be called when a member's state, leaving or ejection has changed. */
+  /** To be called when a member's state, health, leaving or ejection has changed. */
   sort(): void {
     const now = performance.now();
     const serving = this.#all.filter(({ instance, leaving }) => leaving === undefined && instance.state === "ready");
-    const sound = serving.filter(({ ejection }) => ejection.untilMs <= now);
-    this.#ejected = sound.length < serving.length;
-    // The last ones are never ejected: failing work is better than none.
-    this.#awake = (sound.length > 0 ? sound : serving).map(({ instance }) => instance);
+    const well = serving.filter(({ instance }) => instance.ailment === undefined);
+    const sound = well.filter(({ ejection }) => ejection.untilMs <= now);
+    this.#ejected = sound.length < well.length;
+    // The last ones are never left out: failing work is better than none.
+    const inRotation = [sound, well, serving].find(({ length }) => length > 0) ?? [];
+    this.#awake = inRotation.map(({ instance }) => instance);
     this.#frozen = this.#all.filter(({ instance }) => instance.state === "frozen").map(({ instance }) => instance);
   }
 
@@ -81,10 +83,10 @@ export class Members {
     return idle.toSorted((a, b) => b.instance.idleMs - a.instance.idleMs);
   }
 
-  /** Functions that run, and connections that wait for an answer. */
-  functionsBusy(): number {
+  /** Functions that run, connections that wait for an answer, and requests that daemons have. */
+  callsBusy(): number {
     let busy = 0;
-    for (const { instance } of this.#all) busy += instance.calls + instance.busyConnections;
+    for (const { instance } of this.#all) busy += instance.calls + instance.busyConnections + instance.places;
     return busy;
   }
 

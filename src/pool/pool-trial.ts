@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ReplyHead } from "../link/messages.ts";
+import { processSandbox } from "../sandbox/process.ts";
+import type { Confinement } from "../sandbox/sandbox.ts";
 import type { StrayOutput } from "./instance.ts";
 import { Pool, type PoolOptions } from "./pool.ts";
 import type { CallHandle, ConnectionFailure, ConnectionHandle, ConnectionSink, ExchangeSink, WorkFailure } from "./work.ts";
@@ -85,6 +87,12 @@ export class TrialClient implements ConnectionSink {
   }
 }
 
+/** Of a trial app in a folder. */
+export function confinementOf(folder: string, content: Partial<Confinement["content"]> = {}): Confinement {
+  const all = { programs: false, functions: false, service: false, ...content };
+  return { name: "trial", folder, limits: {}, content: all, network: "open" };
+}
+
 export interface TrialOptions extends Partial<Omit<PoolOptions, "folder" | "load">> {
   /** Functions by name, as source text. */
   readonly functions: Readonly<Record<string, string>>;
@@ -112,7 +120,8 @@ export class PoolTrial {
     this.pool = new Pool(
       {
         folder: join(this.folder, "i"),
-        limits: {},
+        sandbox: processSandbox(),
+        confinement: confinementOf(this.folder, { functions: true }),
         balance: "least-requests",
         scale: { min: 0, max: 1, idleMs: 60_000 },
         processors: 2,
@@ -137,6 +146,7 @@ export class PoolTrial {
       {
         sample: () => {},
         output: (_instance, line) => void this.stray.push(line),
+        health: () => {},
         stopped: (_instance, reason, expected) => void this.stopped.push(`${expected ? "asked" : "died"}: ${reason}`),
       },
     );

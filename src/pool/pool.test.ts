@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { processSandbox } from "../sandbox/process.ts";
+import { confinementOf } from "./pool-trial.ts";
 import { Pool } from "./pool.ts";
 
 test("a pool whose instances cannot even be made refuses what waits, and goes on", async () => {
@@ -6,14 +8,15 @@ test("a pool whose instances cannot even be made refuses what waits, and goes on
     {
       // Instances have their folders there: none can be made.
       folder: "/nonexistent/urocket",
-      limits: {},
+      sandbox: processSandbox(),
+      confinement: confinementOf("/nonexistent"),
       balance: "least-requests",
       scale: { min: 0, max: 1, idleMs: 60_000 },
       processors: 2,
       takesOverReplySocket: false,
       load: { app: "pets", programs: {}, programsMax: 1, graceMs: 0, environment: {} },
     },
-    { sample: () => {}, output: () => {}, stopped: () => {} },
+    { sample: () => {}, output: () => {}, health: () => {}, stopped: () => {} },
   );
   const request = { operation: "GET /pets", id: "1", method: "GET", path: "/pets", query: "", parameters: {}, deadline: 0 };
   const over = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
 /**
- * The instances of an app's revision: picks one for each exchange, call and connection, and has as many as there is work
- * for. Work that comes while none has room waits here, in the order it came; how much can wait is the admission's.
+ * The instances of an app's revision: picks one for each exchange, call, connection and request to a daemon, and has as many as
+ * there is work for. Work that comes while none has room waits here, in the order it came; how much can wait is the admission's.
  */
 import type { CallHead, ConnectHead, RequestHead } from "../link/messages.ts";
 import {
@@ -17,9 +17,10 @@ import { Balancer } from "./balancer.ts";
 import { Demand, sampleMs } from "./demand.ts";
 import { Fleet, type FleetOptions, type FleetReports } from "./fleet.ts";
 import type { Instance } from "./instance.ts";
+import { Place } from "./place.ts";
 import { beatMs } from "./pulse.ts";
 import { type Waiting, WaitingCall, WaitingClient, WaitingProgram } from "./waiting-work.ts";
-import type { CallHandle, ConnectionHandle, ConnectionSink, ExchangeHandle, ExchangeSink } from "./work.ts";
+import type { CallHandle, ConnectionHandle, ConnectionSink, ExchangeHandle, ExchangeSink, PlaceHandle, PlaceSink } from "./work.ts";
 
 export interface PoolOptions extends Omit<FleetOptions, "min" | "idleMs"> {
   readonly balance: "least-requests" | "round-robin";
@@ -32,6 +33,8 @@ export interface PoolOptions extends Omit<FleetOptions, "min" | "idleMs"> {
     readonly idleMs: number;
   };
   readonly processors: number;
+  /** Requests that each instance's daemon has at once. Default: 0, of an app without one. */
+  readonly servicePlacesMax?: number;
 }
 
 export type PoolEvents = FleetReports;
@@ -40,15 +43,26 @@ export type PoolEvents = FleetReports;
 const memoryLookMs = 5_000;
 /** How soon what could not be settled is looked at again, in ms. */
 const settleAgainMs = 50;
+/**
+ * How long a request that an instance has just failed waits for another, in ms, when there is no other: until then an instance that
+ * is dead is known to be.
+ */
+const elsewhereMs = 250;
 
 export class Pool {
   readonly #limits: ScaleLimits;
   readonly #fleet: Fleet;
-  readonly #balancer: Balancer;
+  readonly #balancer: Balancer<Instance>;
+  /** Of places alone: what else goes to an instance does not change whose turn it is. */
+  readonly #placeBalancer: Balancer<Instance>;
+  readonly #placesMax: number;
   readonly #demand = new Demand(stableWindowMs, panicWindowMs);
   /** Programs and connections, which any instance may take, and calls, which need room. */
   readonly #waitingOther = new Set<Waiting>();
   readonly #waitingCalls = new Set<Waiting>();
+  readonly #waitingPlaces = new Set<Waiting>();
+  /** Places that wait for another instance than the one that has failed them. */
+  readonly #waitingElsewhere = new Set<Place>();
   #panic: Panic | undefined;
   /** Runs while there is work, and until the windows are empty. */
   #ticker: ReturnType<typeof setInterval> | undefined;
@@ -59,15 +73,18 @@ export class Pool {
   #closing = false;
 
   constructor(options: PoolOptions, events: PoolEvents) {
-    const { load, processors, scale } = options;
+    const { load, processors, scale, servicePlacesMax = 0 } = options;
+    const onlyPrograms = load.functions === undefined && load.service === undefined;
+    this.#placesMax = servicePlacesMax;
     this.#limits = {
       ...scale,
-      max: Math.max(1, scale.min, load.functions === undefined ? Math.min(scale.max, processors) : scale.max),
-      callsMax: load.functions?.callsMax ?? 0,
+      max: Math.max(1, scale.min, onlyPrograms ? Math.min(scale.max, processors) : scale.max),
+      callsMax: load.functions?.callsMax ?? servicePlacesMax,
       processors,
       programs: Object.keys(load.programs).length > 0,
     };
     this.#balancer = new Balancer(options.balance);
+    this.#placeBalancer = new Balancer(options.balance);
     this.#fleet = new Fleet({ ...options, min: scale.min, idleMs: scale.idleMs }, events, {
       room: () => this.#serveWaiting(),
       fewer: () => this.#adjust(),
@@ -102,6 +119,8 @@ export class Pool {
     this.#started = true;
     this.#adjust();
     this.#settleLater();
+    // Daemons are there in the number that is kept before the first request, so that each has its turn from the start.
+    if (this.#placesMax > 0) await this.#fleet.settled();
   }
 
   /** Hands an exchange with a program to an instance, or lets it wait for one. */
@@ -127,6 +146,15 @@ export class Pool {
     return this.#wait(new WaitingClient(connection, sink, this.#waitingOther), this.#waitingOther);
   }
 
+  /** Finds a request a place at a daemon, or lets it wait for one. @param avoid an instance that has just failed it. */
+  place(sink: PlaceSink, avoid?: string): PlaceHandle {
+    const place = new Place(sink, avoid);
+    const instance = this.#waitingPlaces.size > 0 ? undefined : this.#pickForPlace(avoid);
+    if (instance !== undefined) instance.hold(place);
+    else this.#waitForPlace(place);
+    return place;
+  }
+
   /** Lets every instance finish what it has. Resolves when nothing is left. */
   async drain(): Promise<void> {
     this.#close();
@@ -143,6 +171,30 @@ export class Pool {
 
   readonly #callLoad = (instance: Instance): number =>
     instance.calls < this.#limits.callsMax ? instance.calls + instance.busyConnections + instance.programs : Infinity;
+
+  readonly #placeLoad = (instance: Instance): number => (instance.places < this.#placesMax ? instance.places : Infinity);
+
+  #pickForPlace(avoid: string | undefined): Instance | undefined {
+    if (this.#ticker === undefined) this.#startTicking();
+    const { awake } = this.#fleet.members;
+    if (avoid === undefined) return this.#placeBalancer.pick(awake, this.#placeLoad);
+    return this.#placeBalancer.pick(awake, (instance) => (instance.id === avoid ? Infinity : this.#placeLoad(instance)));
+  }
+
+  #waitForPlace(place: Place): void {
+    if (this.#closing) return place.refuse("The app is being stopped");
+    if (place.avoid === undefined) return this.#queuePlace(place);
+    place.waitIn(this.#waitingElsewhere);
+    setTimeout(() => {
+      if (place.waits) this.#queuePlace(place);
+    }, elsewhereMs);
+  }
+
+  #queuePlace(place: Place): void {
+    place.waitIn(this.#waitingPlaces);
+    this.#serve(this.#waitingPlaces, () => this.#pickForPlace(undefined));
+    if (place.waits) this.#adjust();
+  }
 
   #pick(loadOf: (instance: Instance) => number): Instance | undefined {
     if (this.#ticker === undefined) this.#startTicking();
@@ -165,20 +217,23 @@ export class Pool {
 
   /** Gives what waits to whoever has room. */
   #serveWaiting(): void {
-    if (this.#waitingOther.size > 0) this.#serve(this.#waitingOther, programLoad);
-    if (this.#waitingCalls.size > 0) this.#serve(this.#waitingCalls, this.#callLoad);
+    if (this.#waitingOther.size > 0) this.#serve(this.#waitingOther, () => this.#pick(programLoad));
+    if (this.#waitingCalls.size > 0) this.#serve(this.#waitingCalls, () => this.#pick(this.#callLoad));
+    if (this.#waitingElsewhere.size > 0) this.#serve(this.#waitingElsewhere, ({ avoid }) => this.#pickForPlace(avoid));
+    if (this.#waitingPlaces.size > 0) this.#serve(this.#waitingPlaces, () => this.#pickForPlace(undefined));
   }
 
-  #serve(queue: ReadonlySet<Waiting>, loadOf: (instance: Instance) => number): void {
+  #serve<Work extends Waiting>(queue: ReadonlySet<Work>, pick: (work: Work) => Instance | undefined): void {
     for (const waiting of queue) {
-      const instance = this.#pick(loadOf);
+      const instance = pick(waiting);
       if (instance === undefined) return;
       waiting.goTo(instance);
     }
   }
 
   #refuseWaiting(detail: string, advice?: string): void {
-    for (const waiting of [...this.#waitingOther, ...this.#waitingCalls]) waiting.refuse(detail, advice);
+    const all = [...this.#waitingOther, ...this.#waitingCalls, ...this.#waitingElsewhere, ...this.#waitingPlaces];
+    for (const waiting of all) waiting.refuse(detail, advice);
   }
 
   #close(): void {
@@ -192,7 +247,7 @@ export class Pool {
     const { stable, panic } = this.#demand;
     return {
       ...this.#fleet.members.counts(),
-      waitingCalls: this.#waitingCalls.size,
+      waitingCalls: this.#waitingCalls.size + this.#waitingPlaces.size,
       waitingOther: this.#waitingOther.size,
       stable,
       panic,
@@ -259,12 +314,13 @@ export class Pool {
 
   /** Nobody has work, or had any in the long window: nothing has to tick. */
   #quiet(): boolean {
-    const waiting = this.#waitingOther.size + this.#waitingCalls.size > 0;
-    return !waiting && this.#demand.none && this.#fleet.members.all.every(({ instance }) => !instance.watched);
+    const waiting = this.#waitingOther.size + this.#waitingCalls.size + this.#waitingElsewhere.size + this.#waitingPlaces.size;
+    return waiting === 0 && this.#demand.none && this.#fleet.members.all.every(({ instance }) => !instance.watched);
   }
 
   #demandNow(): number {
-    return this.#limits.callsMax === 0 ? 0 : this.#waitingCalls.size + this.#fleet.members.functionsBusy();
+    const waiting = this.#waitingCalls.size + this.#waitingPlaces.size;
+    return this.#limits.callsMax === 0 ? 0 : waiting + this.#fleet.members.callsBusy();
   }
 
   /** Lets idle instances sleep or leave when they are due, while nothing ticks. */

@@ -1,4 +1,7 @@
-/** A listener's client as the host's end of the link sees it: lines to the runner, answers back, each with its window. */
+/**
+ * A connection as the host's end of the link sees it, each way with its window: a listener's client, whose lines go to the runner's
+ * functions and answers back; or one to the instance's daemon, whose bytes go both ways as they are.
+ */
 import { IncomingCredit, OutgoingBody } from "../link/body.ts";
 import type { Frame } from "../link/frames.ts";
 import type { ConnectHead, LogHead } from "../link/messages.ts";
@@ -7,7 +10,7 @@ import type { RunnerWork, WorkHost } from "./runner-work.ts";
 import type { ConnectionFailure, ConnectionHandle, ConnectionSink, HostReset } from "./work.ts";
 
 export class RunnerClient implements RunnerWork, ConnectionHandle {
-  readonly kind = "connection";
+  readonly kind: "connection" | "upstream";
   readonly number: number;
   readonly #host: WorkHost;
   readonly #sink: ConnectionSink;
@@ -16,14 +19,22 @@ export class RunnerClient implements RunnerWork, ConnectionHandle {
   #over = false;
   /** Lines were sent since the last answer. */
   #waits = false;
+  /** What was written last is the last of all. */
+  #last = false;
+  /** Nothing more is sent; nothing more comes. A daemon's connection is over when both is so. */
+  #sent = false;
+  #came = false;
 
-  constructor(host: WorkHost, number: number, sink: ConnectionSink) {
+  constructor(kind: "connection" | "upstream", host: WorkHost, number: number, sink: ConnectionSink) {
+    this.kind = kind;
     this.#host = host;
     this.number = number;
     this.#sink = sink;
     this.#body = new OutgoingBody(host.channel, number);
     this.#body.onWritable = () => {
-      if (!this.#over) this.#sink.writable();
+      if (this.#over) return;
+      if (this.#last) this.#ended("writing");
+      this.#sink.writable();
     };
     this.#credit = new IncomingCredit(host.channel, number);
   }
@@ -35,12 +46,11 @@ export class RunnerClient implements RunnerWork, ConnectionHandle {
 
   write(lines: Uint8Array, last: boolean): boolean {
     if (this.#over) return true;
-    if (!this.#waits && lines.byteLength > 0) {
-      this.#waits = true;
-      this.#host.busier(1);
-    }
-    this.#host.lines(countLines(lines));
-    return this.#body.write(lines, last);
+    if (this.kind === "connection") this.#count(lines);
+    this.#last = last;
+    if (!this.#body.write(lines, last)) return false;
+    if (last) this.#ended("writing");
+    return true;
   }
 
   consumed(bytes: number): void {
@@ -50,7 +60,7 @@ export class RunnerClient implements RunnerWork, ConnectionHandle {
   reset(reason: Exclude<HostReset, "reply-refused">): void {
     if (this.#over) return;
     this.#host.channel.send("reset", this.number, { reason });
-    this.#host.givenUp(reason);
+    if (this.kind === "connection") this.#host.givenUp(reason);
     this.#close(reason !== "deadline", undefined);
   }
 
@@ -81,7 +91,22 @@ export class RunnerClient implements RunnerWork, ConnectionHandle {
     if (!this.#credit.received(frame.body.byteLength)) throw new Error("more answers came than their window allows");
     this.#rest();
     this.#sink.data(frame.body, frame.end);
-    if (frame.end) this.#close(true, undefined);
+    if (frame.end) this.#ended("reading");
+  }
+
+  /** Nobody waits for a listener's client that has had its last answer. */
+  #ended(what: "writing" | "reading"): void {
+    if (what === "writing") this.#sent = true;
+    else this.#came = true;
+    if (this.#came && (this.#sent || this.kind === "connection")) this.#close(true, undefined);
+  }
+
+  #count(lines: Uint8Array): void {
+    if (!this.#waits && lines.byteLength > 0) {
+      this.#waits = true;
+      this.#host.busier(1);
+    }
+    this.#host.lines(countLines(lines));
   }
 
   #rest(): void {

@@ -8,8 +8,7 @@ import { Channel, channelSocket, peerClosed, runnerFrameBytesMax } from "../link
 import type { Frame } from "../link/frames.ts";
 import { helloFault, helloOf } from "../link/hello.ts";
 import type { HelloHead } from "../link/messages.ts";
-import type { InstanceGroups } from "../sandbox/instance-groups.ts";
-import { type RunnerProcess, startRunner } from "../sandbox/process.ts";
+import type { Confinement, RunnerProcess, Sandbox } from "../sandbox/sandbox.ts";
 import { parseHead } from "./runner-word.ts";
 
 /** Who hears of it; a spare's owner first, then the instance's. */
@@ -23,6 +22,8 @@ export interface RunnerEvents {
 }
 
 export interface RunnerStart {
+  /** What it is started in. */
+  readonly sandbox: Sandbox;
   /** Of the instance that it is or will be: the runner's environment holds it. */
   readonly id: string;
   /** Where its socket is made: 0700, and short, because paths of sockets are. */
@@ -31,14 +32,18 @@ export interface RunnerStart {
   readonly file: string | undefined;
   /** It will run functions, or may. */
   readonly functions: boolean;
+  /** The app whose instance it will be, where that is known. */
+  readonly app?: Confinement | undefined;
 }
 
 /** Why a runner is over whose link has ended: it died, or it closed it. */
 export const closedLink = "closed its link";
 /** Between the end of a runner's link and that of its process, in ms, when it died. */
 const deathMs = 50;
-/** From `drain` until the runner, which ends its programs within their grace, must be gone. */
-const exitGraceMs = 5_000;
+/** Beyond the grace in which a runner ends what it has started: until it must be gone itself. */
+const exitGraceMs = 3_000;
+
+const stop = { stop: true };
 
 export class RunnerConnection {
   /** UUID of the instance that it is or will be. */
@@ -46,8 +51,6 @@ export class RunnerConnection {
   readonly channel: Channel;
   readonly process: RunnerProcess;
   events: RunnerEvents;
-  /** Control groups that it was put into ahead of its load. */
-  groups: InstanceGroups | undefined;
 
   readonly #token = crypto.randomUUID();
   readonly #socket: string;
@@ -59,22 +62,22 @@ export class RunnerConnection {
    * Starts it.
    * @throws Error, with nothing left behind, when the socket or the process cannot be made.
    */
-  constructor({ id, folder, file, functions }: RunnerStart, events: RunnerEvents) {
+  constructor({ sandbox, id, folder, file, functions, app }: RunnerStart, events: RunnerEvents) {
     this.id = id;
     this.events = events;
     this.#socket = join(folder, "link.sock");
     this.channel = new Channel(runnerFrameBytesMax, {
       frame: (frame) => (this.#greeted ? this.events.frame(frame) : this.#greet(frame)),
-      closed: (reason) => this.#close(reason === peerClosed ? closedLink : reason),
+      closed: (reason) => this.#over(reason === peerClosed ? closedLink : reason),
     });
     this.#listener = this.#listen();
     try {
-      this.process = startRunner({ instance: id, link: this.#socket, token: this.#token, file, functions });
+      this.process = sandbox.start({ instance: id, link: this.#socket, token: this.#token, file, functions, app });
     } catch (error) {
       this.#stopListening();
       throw error;
     }
-    void this.process.ended.then((how) => this.#close(how));
+    void this.process.ended.then((how) => this.#over(how));
   }
 
   get greeted(): boolean {
@@ -90,20 +93,26 @@ export class RunnerConnection {
     return how;
   }
 
-  /** Ends it: at once, or gently: its link ends, and it has a while to remove what it made. Resolves when the process is gone. */
-  async end(how: "at-once" | "gently"): Promise<void> {
-    this.#closed = true;
-    this.#stopListening();
-    if (how === "gently") {
-      this.process.resume();
-      this.channel.end();
-      const timer = setTimeout(() => this.process.kill(), exitGraceMs);
-      await this.process.ended;
-      clearTimeout(timer);
-    } else {
-      this.process.kill();
-      await this.process.ended;
-    }
+  /** Ends it at once. Resolves when the process is gone; what was made for it is still there. */
+  async kill(): Promise<void> {
+    this.#close();
+    this.process.kill();
+    await this.process.ended;
+    this.channel.terminate("the instance is over");
+  }
+
+  /**
+   * Tells it to end what it has started, to remove what it made, and to exit. Resolves as `kill`.
+   * @param graceMs what it gives those that it ends; it is killed when it is not gone a while after that.
+   */
+  async finish(graceMs: number): Promise<void> {
+    this.#close();
+    this.process.resume();
+    this.channel.send("drain", 0, stop);
+    this.channel.end();
+    const timer = setTimeout(() => this.process.kill(), graceMs + exitGraceMs);
+    await this.process.ended;
+    clearTimeout(timer);
     this.channel.terminate("the instance is over");
   }
 
@@ -141,7 +150,12 @@ export class RunnerConnection {
     rmSync(this.#socket, { force: true });
   }
 
-  #close(reason: string): void {
+  #close(): void {
+    this.#closed = true;
+    this.#stopListening();
+  }
+
+  #over(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
     this.events.closed(reason);

@@ -3,10 +3,10 @@ import type { Channel } from "../link/channel.ts";
 import type { Frame } from "../link/frames.ts";
 import type { HostReset } from "./work.ts";
 
-/** Work under way on an instance: an exchange with a program, a call, a listener's client. */
+/** Work under way on an instance: an exchange with a program, a call, a listener's client; or a connection to its daemon. */
 export interface RunnerWork {
   readonly number: number;
-  readonly kind: "program" | "call" | "connection";
+  readonly kind: "program" | "call" | "connection" | "upstream";
   /** A frame of the runner. What it throws ends the link: a runner that speaks out of turn is not to be understood halfway. */
   frame(frame: Frame): void;
   /** A `log` frame of the runner. */

@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
 import { RunnerBundle } from "../build/runner-bundle.ts";
 import { processState } from "../sandbox/process-figures.ts";
-import { endProcessesOf } from "../sandbox/process.ts";
-import { PoolTrial } from "./pool-trial.ts";
+import { endProcessesOf, processSandbox } from "../sandbox/process.ts";
+import { confinementOf, PoolTrial } from "./pool-trial.ts";
+import type { RunnerConnection } from "./runner-connection.ts";
 import { Spares } from "./spares.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "spares-"));
 const pid = `() => ({ pid: process.pid, instance: process.env.UROCKET_INSTANCE })`;
+const sandbox = processSandbox();
+const app = confinementOf(folder, { functions: true });
 let spares: Spares;
 let trial: PoolTrial | undefined;
 
@@ -36,7 +39,7 @@ function runners(): number[] {
 
 describe("spare runners", () => {
   test("become instances, each once, with their own UUID, and others take their place", async () => {
-    spares = new Spares({ folder, count: 1, refillAfterMs: 1 });
+    spares = new Spares({ sandbox, folder, count: 1, refillAfterMs: 1 });
     await eventually("one is ready", () => spares.ready === 1);
     const [spare] = runners();
     trial = new PoolTrial({ functions: { pid }, spares });
@@ -51,39 +54,39 @@ describe("spare runners", () => {
   });
 
   test("are kept in the number that was asked for, and none when none was", async () => {
-    spares = new Spares({ folder, count: 3, refillAfterMs: 1 });
+    spares = new Spares({ sandbox, folder, count: 3, refillAfterMs: 1 });
     await eventually("three are ready", () => spares.ready === 3);
     expect(runners()).toHaveLength(3);
     await spares.close();
     expect(runners()).toEqual([]);
-    spares = new Spares({ folder, count: 0 });
-    expect(spares.take()).toBeUndefined();
+    spares = new Spares({ sandbox, folder, count: 0 });
+    expect(spares.take(app)).toBeUndefined();
     expect(runners()).toEqual([]);
   });
 
   test("that die are not given out, and are replaced after a while", async () => {
-    spares = new Spares({ folder, count: 1, refillAfterMs: 1 });
+    spares = new Spares({ sandbox, folder, count: 1, refillAfterMs: 1 });
     await eventually("one is ready", () => spares.ready === 1);
     const [spare = 0] = runners();
     process.kill(spare, "SIGKILL");
     await eventually("it is gone", () => spares.ready === 0);
-    expect(spares.take()).toBeUndefined();
+    expect(spares.take(app)).toBeUndefined();
     await eventually("another is ready", () => spares.ready === 1);
     expect(processState(spare)).toBeUndefined();
   });
 
   test("that die as they are taken keep no call from the next: another is started at once", async () => {
-    spares = new Spares({ folder, count: 1, refillAfterMs: 60_000 });
+    spares = new Spares({ sandbox, folder, count: 1, refillAfterMs: 60_000 });
     await eventually("one is ready", () => spares.ready === 1);
     let isFirst = true;
-    const dying = (): ReturnType<Spares["take"]> => {
-      const spare = isFirst ? undefined : spares.take();
+    const dying = (): RunnerConnection | undefined => {
+      const spare = isFirst ? undefined : spares.take(app);
       isFirst = false;
       // Its link has not told yet.
-      if (spare !== undefined) process.kill(spare.process.pid, "SIGKILL");
+      if (spare !== undefined) spare.process.kill();
       return spare;
     };
-    trial = new PoolTrial({ functions: { pid }, spares: { take: dying } as Spares });
+    trial = new PoolTrial({ functions: { pid }, spares: { take: dying } as unknown as Spares });
     await trial.pool.start();
     const served = JSON.parse((await trial.call("pid").over.promise).body) as { pid: number };
     process.kill(served.pid, "SIGKILL");
@@ -95,14 +98,14 @@ describe("spare runners", () => {
 
   test("are as many as is said last, and run what is there then", async () => {
     const bundle = new RunnerBundle();
-    spares = new Spares({ folder, count: 1, refillAfterMs: 1, runner: bundle });
+    spares = new Spares({ sandbox, folder, count: 1, refillAfterMs: 1, runner: bundle });
     await eventually("one is ready", () => spares.ready === 1);
     const [before = 0] = runners();
     const made = mkdtempSync(join(tmpdir(), "bundle-"));
     try {
       expect(await bundle.make(made)).toBe(true);
       spares.resize(0);
-      expect([spares.ready, spares.take()]).toEqual([0, undefined]);
+      expect([spares.ready, spares.take(app)]).toEqual([0, undefined]);
       spares.resize(1);
       await eventually("another is ready", () => spares.ready === 1);
       trial = new PoolTrial({ functions: { pid }, spares, runner: bundle });
@@ -116,7 +119,7 @@ describe("spare runners", () => {
   });
 
   test("that cannot be made are tried again later, and nothing else fails by it", async () => {
-    spares = new Spares({ folder: join(folder, "missing"), count: 1 });
+    spares = new Spares({ sandbox, folder: join(folder, "missing"), count: 1 });
     trial = new PoolTrial({ functions: { pid }, spares });
     await trial.pool.start();
     expect((await trial.call("pid").over.promise).status).toBe(200);
@@ -130,7 +133,8 @@ async function startHost(): Promise<{ host: Bun.Subprocess; frozen: number; loop
     const { Spares } = await import(${JSON.stringify(join(import.meta.dir, "spares.ts"))});
     const { PoolTrial } = await import(${JSON.stringify(join(import.meta.dir, "pool-trial.ts"))});
     const { processState } = await import(${JSON.stringify(join(import.meta.dir, "../sandbox/process-figures.ts"))});
-    const spares = new Spares({ folder: ${JSON.stringify(folder)}, count: 1 });
+    const { processSandbox } = await import(${JSON.stringify(join(import.meta.dir, "../sandbox/process.ts"))});
+    const spares = new Spares({ sandbox: processSandbox(), folder: ${JSON.stringify(folder)}, count: 1 });
     const functions = { pid: ${JSON.stringify(pid)}, spin: "() => { for (;;); }" };
     const trials = [1_000, 600_000, 600_000].map((idleMs) => new PoolTrial({ functions, scale: { min: 0, max: 1, idleMs } }));
     await Promise.all(trials.map((trial) => trial.pool.start()));
@@ -146,7 +150,7 @@ async function startHost(): Promise<{ host: Bun.Subprocess; frozen: number; loop
 }
 
 test("a host that is killed leaves neither spare nor frozen runners, and the next ends those that loop", async () => {
-  spares = new Spares({ folder, count: 0 });
+  spares = new Spares({ sandbox, folder, count: 0 });
   const { host, frozen, looping, folders } = await startHost();
   const isGone = (one: number): boolean => [undefined, "Z"].includes(processState(one));
   const all = readFileSync(`/proc/${host.pid}/task/${host.pid}/children`, "utf8").trim().split(" ").map(Number);

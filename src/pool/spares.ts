@@ -6,18 +6,18 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { removeFolder } from "../core/remove-folder.ts";
-import { joinInstanceGroups, makeUnlimitedGroups, removeInstanceGroups } from "../sandbox/instance-groups.ts";
+import type { Confinement, Sandbox } from "../sandbox/sandbox.ts";
 import { RunnerConnection, type RunnerEvents } from "./runner-connection.ts";
 
 export interface SparesOptions {
+  /** What they are started in. */
+  readonly sandbox: Sandbox;
   /** Where their links are made while they start. */
   readonly folder: string;
   /** How many are kept; 0: none. */
   readonly count: number;
   /** What a runner that is started runs, asked each time. Default: its sources. */
   readonly runner?: { readonly file: string };
-  /** Whether instances will have limits: spares are then put into control groups of their own ahead, which can take 10 ms. */
-  readonly limited?: boolean;
   /** From when one was taken until another is started, in ms. Default 300: a cold start is over by then. */
   readonly refillAfterMs?: number;
 }
@@ -27,10 +27,10 @@ const refillAfterMsDefault = 300;
 const backOffMs = { first: 1_000, max: 60_000 } as const;
 
 export class Spares {
+  readonly #sandbox: Sandbox;
   readonly #folder: string;
   #count: number;
   readonly #runner: SparesOptions["runner"];
-  readonly #limited: boolean;
   readonly #refillAfterMs: number;
   readonly #ready: RunnerConnection[] = [];
   #starting: RunnerConnection | undefined;
@@ -39,11 +39,11 @@ export class Spares {
   #closed = false;
 
   /** Starts the first at once. */
-  constructor({ folder, count, runner, limited = false, refillAfterMs = refillAfterMsDefault }: SparesOptions) {
+  constructor({ sandbox, folder, count, runner, refillAfterMs = refillAfterMsDefault }: SparesOptions) {
+    this.#sandbox = sandbox;
     this.#folder = folder;
     this.#count = count;
     this.#runner = runner;
-    this.#limited = limited;
     this.#refillAfterMs = refillAfterMs;
     this.#refillAfter(0);
   }
@@ -53,9 +53,9 @@ export class Spares {
     return this.#ready.length;
   }
 
-  /** A runner that has greeted, whose owner the caller is from now on. Undefined: none is ready. */
-  take(): RunnerConnection | undefined {
-    const runner = this.#ready.shift();
+  /** A runner that has greeted, whose owner the caller is from now on. Undefined: none is ready, or none can be this app's. */
+  take(app: Confinement): RunnerConnection | undefined {
+    const runner = this.#sandbox.takesSpare(app) ? this.#ready.shift() : undefined;
     if (runner !== undefined) this.#refillAfter(this.#refillAfterMs);
     return runner;
   }
@@ -92,7 +92,7 @@ export class Spares {
       const events: RunnerEvents = {
         greeted: () => {
           removeFolder(folder);
-          void this.#keep(runner);
+          this.#keep(runner);
         },
         // It has not been told anything yet: there is nothing to say.
         frame: ({ type }) => {
@@ -100,7 +100,7 @@ export class Spares {
         },
         closed: () => this.#died(runner, folder),
       };
-      const runner = new RunnerConnection({ id, folder, file: this.#runner?.file, functions: true }, events);
+      const runner = new RunnerConnection({ sandbox: this.#sandbox, id, folder, file: this.#runner?.file, functions: true }, events);
       this.#starting = runner;
     } catch {
       removeFolder(folder);
@@ -108,12 +108,7 @@ export class Spares {
     }
   }
 
-  async #keep(runner: RunnerConnection): Promise<void> {
-    if (this.#limited) {
-      runner.groups = makeUnlimitedGroups(runner.id);
-      // Without them it is as good as one that has none: they are made and joined when it is taken.
-      await joinInstanceGroups(runner.groups, runner.process.pid).catch(() => this.#ungroup(runner));
-    }
+  #keep(runner: RunnerConnection): void {
     if (this.#closed || this.#starting !== runner) return;
     this.#deathsInARow = 0;
     this.#starting = undefined;
@@ -122,14 +117,9 @@ export class Spares {
     this.#refillAfter(this.#refillAfterMs);
   }
 
-  #ungroup(runner: RunnerConnection): void {
-    if (runner.groups !== undefined) removeInstanceGroups(runner.groups);
-    runner.groups = undefined;
-  }
-
   async #end(runner: RunnerConnection): Promise<void> {
-    await runner.end("at-once");
-    this.#ungroup(runner);
+    await runner.kill();
+    await runner.process.remove();
   }
 
   #died(runner: RunnerConnection, folder: string): void {

@@ -1,6 +1,6 @@
 /**
- * What a pool does for whoever hands it work: program exchanges, calls of functions, clients of listeners. As the gateway's
- * ports, without knowing the gateway.
+ * What a pool does for whoever hands it work: program exchanges, calls of functions, clients of listeners, and places at daemons.
+ * As the gateway's ports, without knowing the gateway.
  */
 import type { ReceiptHead, ReplyHead, ResetHead } from "../link/messages.ts";
 
@@ -63,4 +63,35 @@ export interface ConnectionHandle {
   write(lines: Uint8Array, last: boolean): boolean;
   consumed(bytes: number): void;
   reset(reason: Exclude<HostReset, "reply-refused">): void;
+}
+
+/** Who hears of a place at a daemon: one of `placed` and `failed`, once; `lost` only after `placed`. */
+export interface PlaceSink {
+  placed(place: ServicePlace): void;
+  failed(reason: WorkFailure, detail: string, advice?: string): void;
+  /** The instance is gone while the place was held. It counts as released. */
+  lost(detail: string): void;
+}
+
+export interface PlaceHandle {
+  /** Gives it up before it was found. Nothing is told any more. */
+  withdraw(): void;
+}
+
+/** A request's place at an instance's daemon. */
+export interface ServicePlace {
+  readonly instance: string;
+  /** The same object for every place at this instance. */
+  readonly upstream: Upstream;
+  /** Once. "failed": the daemon did not answer as it should. */
+  release(outcome: "sound" | "failed"): void;
+}
+
+/** How an instance's daemon is reached. */
+export interface Upstream {
+  readonly instance: string;
+  /** Absent: only `connect` reaches it. */
+  readonly address?: { readonly host: string; readonly port: number };
+  /** Opens a connection to the daemon's port over the link. */
+  connect(sink: ConnectionSink): ConnectionHandle;
 }

@@ -4,33 +4,28 @@
  */
 import { fileURLToPath } from "node:url";
 import { FrozenGuard } from "./frozen-guard.ts";
-import { endProcess, type InstanceGroups, processesOfInstance } from "./instance-groups.ts";
+import {
+  endProcess,
+  type InstanceGroups,
+  joinInstanceGroups,
+  limitGroups,
+  makeGroups,
+  processesOfInstance,
+  removeInstanceGroups,
+  spawnInGroups,
+} from "./instance-groups.ts";
+import type { SpawnOptions } from "./memory-slots.ts";
 import { processesWith, programTree } from "./process-figures.ts";
+import type { Confined, Confinement, InstanceUsage, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
+import { readUsage } from "./usage.ts";
 
-export interface RunnerOptions {
-  /** The instance's UUID. */
-  readonly instance: string;
-  /** What the runner runs: its sources, or a bundle of them. Default: its sources. */
-  readonly file?: string | undefined;
-  /** It will run functions, or may. */
-  readonly functions: boolean;
-  /** Unix socket on which the host waits for the runner. */
-  readonly link: string;
-  /** What the runner proves itself with. */
-  readonly token: string;
-}
-
-export interface RunnerProcess {
-  readonly pid: number;
-  /** When it is gone, and how: "exited with status 1", "was killed by SIGKILL". */
-  readonly ended: Promise<string>;
-  kill(): void;
-  /** Stops it in place (SIGSTOP): it keeps its memory and uses no CPU. */
-  pause(): void;
-  /** Lets it go on (SIGCONT). */
-  resume(): void;
-  /** The last of what it wrote to stderr: a crash's last words. */
-  lastWords(): string;
+export function processSandbox(): Sandbox {
+  return {
+    kind: "process",
+    start: (options) => new RunnerChild(options),
+    // Programs take longer than a runner's start: spares are for what saves more by them.
+    takesSpare: ({ content }) => content.functions || content.service,
+  };
 }
 
 const runnerSource = fileURLToPath(new URL("../runner/main.ts", import.meta.url));
@@ -40,8 +35,97 @@ const lastWordsCharactersMax = 4096;
 /** Rounds of ending what an instance left: each finds what was started since the one before. */
 const sweepRoundsMax = 20;
 
-export function startRunner({ instance, link, token, functions, file = runnerSource }: RunnerOptions): RunnerProcess {
-  const child = Bun.spawn({
+type Child = Bun.Subprocess<"ignore", "ignore", "pipe">;
+
+class RunnerChild implements RunnerProcess {
+  readonly pid: number;
+  readonly ended: Promise<string>;
+  readonly #instance: string;
+  readonly #child: Child;
+  readonly #groups: InstanceGroups;
+  /** Resolves when it is in its groups. */
+  readonly #joined: Promise<void>;
+  #confined = false;
+  #releasing: ReturnType<typeof setTimeout> | undefined;
+  #lastWords = "";
+
+  constructor(options: RunnerOptions) {
+    this.#instance = options.instance;
+    this.#groups = makeGroups(options.instance, "process");
+    const { started, joined } = this.#spawn(options);
+    this.#child = started;
+    const { pid, stderr } = this.#child;
+    this.pid = pid;
+    const listening = keepTail(stderr, (text) => (this.#lastWords = text));
+    this.ended = this.#child.exited.then(async (code) => {
+      guard.release(pid);
+      await Promise.race([listening, Bun.sleep(50)]);
+      return this.#child.signalCode === null ? `exited with status ${code}` : `was killed by ${this.#child.signalCode}`;
+    });
+    this.#joined = joined ? Promise.resolve() : joinInstanceGroups(this.#groups, pid);
+    // Whoever confines it hears of the failure.
+    this.#joined.catch(() => {});
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  pause(): void {
+    clearTimeout(this.#releasing);
+    void guard.watch(this.pid);
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+    // Later: it is continued because there is work for it.
+    this.#releasing = setTimeout(() => guard.release(this.pid), releaseAfterMs);
+  }
+
+  lastWords(): string {
+    return this.#lastWords.trim();
+  }
+
+  async confine({ limits, content }: Confinement): Promise<Confined> {
+    this.#confined = true;
+    await this.#joined;
+    const held = limitGroups(this.#groups, limits, content);
+    return { ...held, inside: asItIs, ownNetwork: false };
+  }
+
+  usage(): InstanceUsage {
+    return readUsage(this.#groups.usage);
+  }
+
+  async remove(): Promise<void> {
+    await this.#joined.catch(() => {});
+    // A spare that never was an app's has started nothing.
+    if (this.#confined) await endLeftovers(this.pid, this.#instance, this.#groups);
+    this.#removeGroups();
+  }
+
+  #spawn(options: RunnerOptions): { started: Child; joined: boolean } {
+    try {
+      return spawnInGroups(this.#groups, (group) => spawnRunner(options, group));
+    } catch (error) {
+      this.#removeGroups();
+      throw error;
+    }
+  }
+
+  #removeGroups(): void {
+    try {
+      removeInstanceGroups(this.#groups);
+    } catch {
+      // The next host's start sweeps them.
+    }
+  }
+}
+
+function spawnRunner({ instance, link, token, functions, file = runnerSource }: RunnerOptions, group: SpawnOptions): Child {
+  return Bun.spawn({
+    ...group,
     // A runner must not read the app's own .env or bunfig, nor fetch packages. Not with --no-orphans: when the host is
     // killed that kills the runner and its programs at once, and what the programs started lives on, with nobody to end it.
     cmd: [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", file],
@@ -58,29 +142,10 @@ export function startRunner({ instance, link, token, functions, file = runnerSou
     stdout: "ignore",
     stderr: "pipe",
   });
-  let releasing: ReturnType<typeof setTimeout> | undefined;
-  let lastWords = "";
-  const listening = keepTail(child.stderr, (text) => (lastWords = text));
-  return {
-    pid: child.pid,
-    ended: child.exited.then(async (code) => {
-      guard.release(child.pid);
-      await Promise.race([listening, Bun.sleep(50)]);
-      return child.signalCode === null ? `exited with status ${code}` : `was killed by ${child.signalCode}`;
-    }),
-    kill: () => child.kill("SIGKILL"),
-    pause: () => {
-      clearTimeout(releasing);
-      void guard.watch(child.pid);
-      child.kill("SIGSTOP");
-    },
-    resume: () => {
-      child.kill("SIGCONT");
-      // Later: it is continued because there is work for it.
-      releasing = setTimeout(() => guard.release(child.pid), releaseAfterMs);
-    },
-    lastWords: () => lastWords.trim(),
-  };
+}
+
+function asItIs(path: string): string {
+  return path;
 }
 
 /** Ends the runners, with all they started, of a host that is gone. @param runFolder below which their links were. */
@@ -106,20 +171,12 @@ async function keepTail(stream: ReadableStream<Uint8Array>, keep: (text: string)
   }
 }
 
-/**
- * Ends every process that a dead runner left: those in its groups, and those that carry its instance's id.
- * @returns how many there were.
- */
-export async function endLeftovers(runnerPid: number, instance: string, groups: InstanceGroups): Promise<number> {
-  const ended = new Set<number>();
+/** Ends every process that a dead runner left: those in its groups, and those that carry its instance's id. */
+async function endLeftovers(runnerPid: number, instance: string, groups: InstanceGroups): Promise<void> {
   for (let round = 0; round < sweepRoundsMax; round++) {
     const left = new Set([...processesOfInstance(groups), ...programTree(runnerPid, `UROCKET_INSTANCE=${instance}`)]);
-    if (left.size === 0) break;
-    for (const pid of left) {
-      ended.add(pid);
-      endProcess(pid);
-    }
+    if (left.size === 0) return;
+    for (const pid of left) endProcess(pid);
     await Bun.sleep(round);
   }
-  return ended.size;
 }

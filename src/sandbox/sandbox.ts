@@ -97,8 +97,11 @@ export interface Confined {
   readonly notHeld: readonly string[];
   /** Where a file of the host is to be found inside. What is nowhere inside is returned as it is. */
   inside(path: string): string;
-  /** The folder inside where the runner makes its reply socket, private to the instance. */
-  readonly runFolder: string;
+  /**
+   * The folder inside where the runner makes its reply socket, private to the instance. Absent: it sees the host's files as the host
+   * does, and the instance's own folder is that.
+   */
+  readonly runFolder?: string | undefined;
   /** Where it can be reached from the host by IP: its own address. Absent: it has none ("none", or no bridge): only over the link. */
   readonly address?: string | undefined;
   /** It has a network of its own: no port of it is anybody else's. */

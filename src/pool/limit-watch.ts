@@ -1,0 +1,83 @@
+/**
+ * Which limit an instance ran into, and when: what the kernel counts of it is looked at from time to time, and when something
+ * of it failed. Without this an end by the kernel looks like any other: SIGKILL, or a program that could not fork.
+ */
+import type { LimitName } from "../core/limit-name.ts";
+import { cpuLimitWords, memoryLimitWords, pidsLimitWords } from "../sandbox/limit-words.ts";
+import type { InstanceLimits, InstanceUsage } from "../sandbox/sandbox.ts";
+import { ThrottleHistory } from "./throttle-history.ts";
+
+/** Between two beats: a look reads some ten files, and programs may fail by the thousand. */
+const looksPerBeatMax = 20;
+/** A limit was reached when the peak came so near to it: the kernel counts in batches. */
+const nearLimit = 0.9;
+/** Held back for this part of the time, it is worth a word. */
+const notablePart = 0.25;
+
+export class LimitWatch {
+  readonly #read: () => InstanceUsage;
+  readonly #limits: InstanceLimits;
+  readonly #throttled = new ThrottleHistory();
+  #usage: InstanceUsage = {};
+  #looks = 0;
+  #memoryAt = -Infinity;
+  #pidsAt = -Infinity;
+
+  /** @param read what the kernel counts now; it only grows, but for what falls away with a group. */
+  constructor(read: () => InstanceUsage, limits: InstanceLimits) {
+    this.#read = read;
+    this.#limits = limits;
+  }
+
+  /** What was seen last. */
+  get usage(): InstanceUsage {
+    return this.#usage;
+  }
+
+  /** To be called each `beatMs` while it has work. @param nowMs as `performance.now()` has it. */
+  beat(nowMs: number): void {
+    this.#looks = 0;
+    this.look(nowMs);
+  }
+
+  /** Looks, unless it was looked at often since the last beat. */
+  look(nowMs: number): void {
+    if (this.#looks++ >= looksPerBeatMax) return;
+    const usage = this.#read();
+    const before = this.#usage;
+    this.#usage = usage;
+    if ((usage.oomKills ?? 0) > (before.oomKills ?? 0)) this.#memoryAt = nowMs;
+    if ((usage.pidsRefused ?? 0) > (before.pidsRefused ?? 0)) this.#pidsAt = nowMs;
+    if (usage.throttledMs !== undefined) this.#throttled.add(nowMs, usage.throttledMs);
+  }
+
+  /** Whether the instance ran into a limit since then, as far as can be known; looks first. */
+  reachedSince(sinceMs: number, nowMs: number): LimitName | undefined {
+    this.look(nowMs);
+    if (this.#memoryAt >= sinceMs) return "memory";
+    return this.#pidsAt >= sinceMs ? "pids" : undefined;
+  }
+
+  /** "reached limits.memory of 64 MiB" */
+  words(limit: LimitName): string {
+    const { memoryBytesMax, pidsMax } = this.#limits;
+    if (limit === "pids") return `reached ${pidsMax === undefined ? "the machine's limit of processes" : pidsLimitWords(pidsMax)}`;
+    const { memoryPeakBytes } = this.#usage;
+    // The kernel also kills where a limit is far, when nobody on the machine has any memory left.
+    const far = memoryPeakBytes !== undefined && memoryBytesMax !== undefined && memoryPeakBytes < memoryBytesMax * nearLimit;
+    if (memoryBytesMax === undefined || far) return "was chosen by the kernel when the machine ran out of memory";
+    return `reached ${memoryLimitWords(memoryBytesMax)}`;
+  }
+
+  /** "limits.cpu of 0.5 held the app's instance back for 4200 ms of that", where that is a good part of the time; looks first. */
+  strainSince(sinceMs: number, nowMs: number): string | undefined {
+    const { cpuMax } = this.#limits;
+    if (cpuMax === undefined) return undefined;
+    this.look(nowMs);
+    const elapsedMs = nowMs - sinceMs;
+    // Counted for each processor: two at once count twice.
+    const heldMs = Math.min(elapsedMs, this.#throttled.since(sinceMs));
+    if (heldMs < elapsedMs * notablePart || heldMs < 1) return undefined;
+    return `${cpuLimitWords(cpuMax)} held the app's instance back for ${Math.round(heldMs)} ms of that`;
+  }
+}

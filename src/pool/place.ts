@@ -1,0 +1,94 @@
+/**
+ * A request's place at an instance's daemon: looked for, held, given back. One object all the way, because there is one for every
+ * request. The bytes of the request are the gateway's business.
+ */
+import type { Instance } from "./instance.ts";
+import type { Waiting } from "./waiting-work.ts";
+import type { PlaceHandle, PlaceSink, ServicePlace, Upstream } from "./work.ts";
+
+/** Who holds places: an instance. */
+export interface PlaceHolder {
+  readonly upstream: Upstream;
+  released(place: Place, sound: boolean): void;
+}
+
+export class Place implements Waiting, PlaceHandle, ServicePlace {
+  /** Among its holder's places, whose business it is. */
+  at = -1;
+  /** An instance that it goes to only when there is no other. */
+  readonly avoid: string | undefined;
+  readonly #sink: PlaceSink;
+  #holder: PlaceHolder | undefined;
+  #upstream = nowhere;
+  /** Where it waits; undefined: it does not. */
+  #queue: Set<Waiting> | Set<Place> | undefined;
+
+  constructor(sink: PlaceSink, avoid: string | undefined) {
+    this.#sink = sink;
+    this.avoid = avoid;
+  }
+
+  get instance(): string {
+    return this.#upstream.instance;
+  }
+
+  get upstream(): Upstream {
+    return this.#upstream;
+  }
+
+  /** It waits, in another queue than before if it did. */
+  waitIn(queue: Set<Waiting> | Set<Place>): void {
+    this.#queue?.delete(this);
+    this.#queue = queue;
+    queue.add(this);
+  }
+
+  get waits(): boolean {
+    return this.#queue !== undefined;
+  }
+
+  goTo(instance: Instance): void {
+    this.#leaveQueue();
+    instance.hold(this);
+  }
+
+  refuse(detail: string, advice?: string): void {
+    this.#leaveQueue();
+    this.#sink.failed("no-instance", detail, advice);
+  }
+
+  withdraw(): void {
+    this.#leaveQueue();
+  }
+
+  /** To be called by its holder. */
+  heldBy(holder: PlaceHolder): void {
+    this.#holder = holder;
+    this.#upstream = holder.upstream;
+    this.#sink.placed(this);
+  }
+
+  release(outcome: "sound" | "failed"): void {
+    const holder = this.#holder;
+    this.#holder = undefined;
+    holder?.released(this, outcome === "sound");
+  }
+
+  /** Its holder is gone. */
+  lost(detail: string): void {
+    this.#holder = undefined;
+    this.#sink.lost(detail);
+  }
+
+  #leaveQueue(): void {
+    this.#queue?.delete(this);
+    this.#queue = undefined;
+  }
+}
+
+const nowhere: Upstream = {
+  instance: "",
+  connect: () => {
+    throw new Error("A place that was not found leads nowhere");
+  },
+};
