@@ -2,6 +2,7 @@
  * What the host and a runner say to each other over the link (docs/link-protocol.md). These are the heads of frames:
  * small JSON objects; bodies travel as bytes beside them.
  */
+import type { LimitName } from "../core/limit-name.ts";
 
 /** Runner → host, first frame: who it is. */
 export interface HelloHead {
@@ -193,6 +194,8 @@ export interface AbandonedHead {
  */
 export interface HealthHead {
   readonly state: "well" | "failing" | "ended";
+  /** Of "ended": the limit that ended it, where the runner knows it. */
+  readonly limit?: LimitName;
   /** "GET /healthz answered 500", "exited with status 1; its last words: …". */
   readonly detail?: string;
 }
@@ -229,6 +232,10 @@ export interface ResetHead {
   readonly detail?: string;
   /** For the log alone: paths of the machine, and what to do. Goes on after `detail` and a colon. */
   readonly advice?: string;
+  /** The program ended by a signal, or with a status that is not 0: it may have run into a limit. */
+  readonly badExit?: true;
+  /** The limit that ended it, where the runner knows. */
+  readonly limit?: LimitName;
 }
 export type ResetReason =
   // from the host
@@ -264,6 +271,8 @@ export interface ReceiptHead {
   readonly exitCode?: number;
   readonly signal?: string;
   readonly endedBy: "itself" | "deadline" | "client-left" | "shutdown" | "reply-refused" | "kernel" | "leftover";
+  /** The limit that ended it, or something of its tree. */
+  readonly limit?: LimitName;
   readonly outputBytesDropped: number;
 }
 

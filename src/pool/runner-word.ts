@@ -1,4 +1,5 @@
 /** What a runner says, which is not trusted: read into values whose words are known and whose texts are bounded. */
+import { type LimitName, limitNameOf } from "../core/limit-name.ts";
 import type { Frame } from "../link/frames.ts";
 import type { LogHead, ProgramSample, ReceiptHead, ReplyHead, ResetHead, SampleHead, SpanNotes, WindowHead } from "../link/messages.ts";
 import { knownReply, rememberReply } from "./reply-words.ts";
@@ -28,15 +29,20 @@ export interface RunnerFault {
   readonly reason: WorkFailure;
   readonly detail: string;
   readonly advice?: string;
+  readonly badExit?: true;
+  readonly limit?: LimitName;
 }
 
 /** Why a runner ended work. */
 export function faultOf(frame: Frame): RunnerFault {
-  const { reason, detail, advice } = parseHead<Partial<ResetHead>>(frame);
+  const { reason, detail, advice, badExit, limit } = parseHead<Partial<ResetHead>>(frame);
+  const named = limitNameOf(limit);
   return {
     reason: reason !== undefined && runnerFailures.has(reason) ? (reason as WorkFailure) : "bad-reply",
     detail: typeof detail === "string" ? detail.slice(0, detailCharactersMax) : "The instance could not do its work",
     ...(typeof advice === "string" ? { advice: advice.slice(0, detailCharactersMax) } : {}),
+    ...(badExit === true ? { badExit } : {}),
+    ...(named === undefined ? {} : { limit: named }),
   };
 }
 
@@ -72,6 +78,7 @@ function spanOf({ attributes, events }: Partial<SpanNotes>): SpanNotes {
 export function receiptOf(frame: Frame): ReceiptHead {
   const head = parseHead<Partial<ReceiptHead>>(frame);
   const { memoryPeakBytes, memorySource, exitCode, signal, endedBy } = head;
+  const limit = limitNameOf(head.limit);
   return {
     waitMs: numberOf(head.waitMs),
     spawnMs: numberOf(head.spawnMs),
@@ -85,6 +92,7 @@ export function receiptOf(frame: Frame): ReceiptHead {
     ...(typeof exitCode === "number" ? { exitCode } : {}),
     ...(typeof signal === "string" ? { signal } : {}),
     endedBy: typeof endedBy === "string" ? endedBy : "itself",
+    ...(limit === undefined ? {} : { limit }),
     outputBytesDropped: numberOf(head.outputBytesDropped),
   };
 }

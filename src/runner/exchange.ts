@@ -327,10 +327,14 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
   }
 
   #silence(): ResetHead {
-    const how = this.#program?.exitWords ?? "ended";
-    if (this.#refusedReply === undefined)
-      return { reason: "no-reply", detail: `The program of ${this.#plan.operation} ${how} without replying` };
-    return { reason: "bad-reply", detail: `The program of ${this.#plan.operation} ${how}; its reply was refused: ${this.#refusedReply}` };
+    const program = this.#program;
+    const what = `The program of ${this.#plan.operation} ${program?.exitWords ?? "ended"}`;
+    const end = {
+      ...(program?.endedBadly === true ? { badExit: true as const } : {}),
+      ...(program?.wasOutOfMemory === true ? { limit: "memory" as const } : {}),
+    };
+    if (this.#refusedReply === undefined) return { reason: "no-reply", detail: `${what} without replying`, ...end };
+    return { reason: "bad-reply", detail: `${what}; its reply was refused: ${this.#refusedReply}`, ...end };
   }
 
   /** The program has exited and nothing more is expected of it: is anything it started still there? */

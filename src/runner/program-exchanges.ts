@@ -96,8 +96,8 @@ class LinkedProgram implements ExchangeHost, LinkExchange {
     return this.#body.write(chunk, last);
   }
 
-  failed({ reason, detail = "", advice }: ResetHead): void {
-    const head: ResetHead = { reason, detail: detail.slice(0, detailLengthMax) };
+  failed({ detail = "", advice, ...rest }: ResetHead): void {
+    const head: ResetHead = { ...rest, detail: detail.slice(0, detailLengthMax) };
     this.#channel.send("reset", this.#number, advice === undefined ? head : { ...head, advice: advice.slice(0, detailLengthMax) });
   }
 

@@ -43,7 +43,7 @@ export interface ProgramUse {
 
 export type ProgramEnd = Pick<
   ReceiptHead,
-  "cpuUserMs" | "cpuSystemMs" | "memoryPeakBytes" | "memorySource" | "exitCode" | "signal" | "outputBytesDropped"
+  "cpuUserMs" | "cpuSystemMs" | "memoryPeakBytes" | "memorySource" | "exitCode" | "signal" | "limit" | "outputBytesDropped"
 >;
 
 interface Output {
@@ -106,13 +106,21 @@ export class Program {
     return this.#slot !== undefined;
   }
 
-  /** How it ended, for people: "exited with status 1", "was killed by SIGSEGV". */
+  /** How it ended, for people: "exited with status 1", "was killed by SIGSEGV"; "was killed", where a limit is named besides. */
   get exitWords(): string {
     const { exitCode, signalCode } = this.#process;
     if (signalCode === null) return `exited with status ${exitCode ?? "?"}`;
-    return signalCode === "SIGKILL" && this.#wasOutOfMemory()
-      ? "was killed by the kernel, out of memory (SIGKILL),"
-      : `was killed by ${signalCode}`;
+    return signalCode === "SIGKILL" && this.wasOutOfMemory ? "was killed" : `was killed by ${signalCode}`;
+  }
+
+  /** Whether it ended other than with status 0. */
+  get endedBadly(): boolean {
+    return this.#process.exitCode !== 0;
+  }
+
+  /** Whether the kernel killed something of it for want of memory, as far as its slot knows. To be asked when it has exited. */
+  get wasOutOfMemory(): boolean {
+    return (this.#outOfMemory ??= this.#slot?.wasOutOfMemory() ?? false);
   }
 
   /** Processes of its tree that live, itself included. */
@@ -195,14 +203,8 @@ export class Program {
     if (this.#slot !== undefined) slots?.give(this.#slot, abandoned);
   }
 
-  /** Looked up once, and after every end that is not a plain success, so that one program's kill is never taken for the next one's. */
-  #wasOutOfMemory(): boolean {
-    return (this.#outOfMemory ??= this.#slot?.wasOutOfMemory() ?? false);
-  }
-
   #end(): ProgramEnd {
     const { exitCode, signalCode } = this.#process;
-    if (exitCode !== 0) this.#wasOutOfMemory();
     const usage = this.#process.resourceUsage();
     return {
       cpuUserMs: Number(usage?.cpuTime.user ?? 0) / 1000,
@@ -210,6 +212,8 @@ export class Program {
       ...this.#memory(usage?.maxRSS ?? 0),
       ...(exitCode === null || signalCode !== null ? {} : { exitCode }),
       ...(signalCode === null ? {} : { signal: `${signalCode}` }),
+      // Asked after every end: one program's kill is never taken for the next one's.
+      ...(this.wasOutOfMemory ? { limit: "memory" as const } : {}),
       outputBytesDropped: this.#outputs.reduce((sum, output) => sum + output.lines.bytesDropped, 0),
     };
   }

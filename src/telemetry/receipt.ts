@@ -2,6 +2,8 @@
  * What is recorded of an exchange. Made once, when it is over, from what the gateway and the runner measured; the log,
  * `Server-Timing` and later metrics and traces all read it.
  */
+import type { LimitName } from "../core/limit-name.ts";
+
 export interface Receipt {
   /** X-Request-Id: the client's own or ours. */
   readonly requestId: string;
@@ -35,8 +37,8 @@ export interface Receipt {
   readonly serviceMs?: number | undefined;
   /** Of a service: instances that it was tried on, where more than one. */
   readonly attempts?: number | undefined;
-  /** The limit that ended its program or instance: "memory", "pids". */
-  readonly limit?: "memory" | "pids" | undefined;
+  /** The limit that its program or instance ran into. */
+  readonly limit?: LimitName | undefined;
   /** Of a function: what it noted on its span. */
   readonly span?:
     | {
@@ -59,6 +61,8 @@ export interface ProgramReceipt {
   readonly exitCode?: number;
   readonly signal?: string;
   readonly endedBy: string;
+  /** The limit that ended it, or something of its tree. */
+  readonly limit?: LimitName;
   readonly outputBytesDropped: number;
 }
 
