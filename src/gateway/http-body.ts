@@ -1,9 +1,11 @@
 /**
- * Cuts a request's body out of what follows its head: by length, or in chunks (RFC 9112 §7.1). Both hand out what there is of it as
+ * Cuts a message's body out of what follows its head: by length, or in chunks (RFC 9112 §7.1). Both hand out what there is of it as
  * one piece of the bytes that came, and say where they stopped.
  */
+import type { HeaderList } from "./front.ts";
 import type { Framing } from "./http-framing.ts";
 import { carriageReturn, colon, lineFeed, semicolon, tokenBytes, valueBytes } from "./http-syntax.ts";
+import { readTrailers, trailerBytesMax, trailerLinesMax } from "./http-trailers.ts";
 
 export interface BodyCutter {
   /** "malformed": what comes next is not of a body, and nobody knows where the next request starts. */
@@ -12,6 +14,8 @@ export interface BodyCutter {
   readonly announcedBytes: number;
   /** Where the last `next` stopped. */
   readonly at: number;
+  /** What came behind a body that is "whole" and may go on; undefined: nothing. */
+  readonly trailers: HeaderList | undefined;
   /** The next piece of the body in `bytes`; undefined: there is none in them. Not called any more when it is not "open". */
   next(bytes: Buffer, from: number): Buffer | undefined;
 }
@@ -24,6 +28,7 @@ class LengthCutter implements BodyCutter {
   state: "open" | "whole";
   announcedBytes: number;
   at = 0;
+  readonly trailers = undefined;
 
   constructor(bytes: number) {
     this.announcedBytes = bytes;
@@ -60,8 +65,6 @@ const sizeDigitsMax = 16;
 const extensionBytesMax = 256;
 /** What lines of chunks may cost beyond what the chunks are worth: many tiny chunks with long extensions are an attack. */
 const excessBytesMax = 16 * 1024;
-/** All trailer lines of a body. */
-const trailerBytesMax = 16 * 1024;
 
 class ChunkCutter implements BodyCutter {
   state: "open" | "whole" | "malformed" = "open";
@@ -71,7 +74,13 @@ class ChunkCutter implements BodyCutter {
   #digits = 0;
   #extensionBytes = 0;
   #excessBytes = 0;
-  #trailerBytes = 0;
+  /** The trailer section, as far as it has come. */
+  #trailerText = "";
+  #trailerLines = 0;
+
+  get trailers(): HeaderList | undefined {
+    return this.#trailerText === "" ? undefined : readTrailers(this.#trailerText);
+  }
 
   get announcedBytes(): number {
     return this.#expected === "data" ? this.#size : 0;
@@ -113,13 +122,15 @@ class ChunkCutter implements BodyCutter {
         return byte === lineFeed ? "size" : this.#malformed();
       case "line":
         if (byte === carriageReturn) return "last-end";
-        return this.#trailer(byte, tokenBytes[byte] === 1 ? "name" : undefined);
+        return tokenBytes[byte] === 1 && ++this.#trailerLines <= trailerLinesMax ? this.#trailer(byte, "name") : this.#malformed();
       case "name":
-        return this.#trailer(byte, tokenBytes[byte] === 1 ? "name" : byte === colon ? "value" : undefined);
+        if (byte === colon) return this.#trailer(byte, "value");
+        return tokenBytes[byte] === 1 ? this.#trailer(byte, "name") : this.#malformed();
       case "value":
-        return this.#trailer(byte, valueBytes[byte] === 1 ? "value" : byte === carriageReturn ? "line-end" : undefined);
+        if (byte === carriageReturn) return this.#trailer(byte, "line-end");
+        return valueBytes[byte] === 1 ? this.#trailer(byte, "value") : this.#malformed();
       case "line-end":
-        return this.#trailer(byte, byte === lineFeed ? "line" : undefined);
+        return byte === lineFeed ? this.#trailer(byte, "line") : this.#malformed();
       case "last-end":
         if (byte !== lineFeed) return this.#malformed();
         this.state = "whole";
@@ -154,9 +165,10 @@ class ChunkCutter implements BodyCutter {
     return this.#size === 0 ? "line" : "data";
   }
 
-  /** A byte of the trailer section, which is read and dropped. */
-  #trailer(_byte: number, next: Expected | undefined): Expected {
-    return next !== undefined && ++this.#trailerBytes <= trailerBytesMax ? next : this.#malformed();
+  #trailer(byte: number, next: Expected): Expected {
+    if (this.#trailerText.length === trailerBytesMax) return this.#malformed();
+    this.#trailerText += String.fromCharCode(byte);
+    return next;
   }
 
   #malformed(): Expected {

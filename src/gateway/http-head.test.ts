@@ -36,6 +36,8 @@ describe("a request's head", () => {
       isHttp10: false,
       isLast: false,
       expectsContinue: false,
+      upgrade: undefined,
+      isForwarded: false,
       end: text.length - "rest".length,
     });
   });

@@ -3,11 +3,13 @@
  * a lenient parser behind or in front of another one is how requests are smuggled. A pure function of the bytes: it finds the
  * same in them however they came apart on the way.
  */
+import { faultText, FieldNotes, fieldsEnd, readFields, scanFields } from "./http-fields.ts";
 import { type Framing, readFraming } from "./http-framing.ts";
+import { isListed } from "./http-hops.ts";
 import { headBytesMax, headerLinesMax, methodBytesMax, targetBytesMax } from "./http-limits.ts";
-import { type HeaderName, type HeaderRole, headerName, repeatedText } from "./http-names.ts";
+import { repeatedText } from "./http-names.ts";
 import { badRequest, isRefusal, type Refusal } from "./http-refusal.ts";
-import { carriageReturn, colon, lineFeed, space, tab, targetBytes, tokenBytes, valueBytes } from "./http-syntax.ts";
+import { carriageReturn, lineFeed, space, targetBytes, tokenBytes, trimBlanks } from "./http-syntax.ts";
 import { isHost, readUnusualTarget } from "./http-target.ts";
 
 export interface RequestHead {
@@ -23,6 +25,10 @@ export interface RequestHead {
   readonly isLast: boolean;
   /** It waits for "100 Continue" before it sends the body. */
   readonly expectsContinue: boolean;
+  /** The protocols that the client would switch to, where it asks for it as RFC 9110 §7.8 has it and we could. */
+  readonly upgrade: string | undefined;
+  /** It has headers that only a proxy in front may send: `forwarding` ones of `http-names.ts`. */
+  readonly isForwarded: boolean;
   /** Where its last line ends: the first byte that is not of it. */
   readonly end: number;
 }
@@ -50,10 +56,6 @@ class HeadScan {
   targetStart = 0;
   targetEnd = 0;
   isHttp10 = false;
-  headers = 0;
-  readonly names: HeaderName[] = [];
-  /** Where the values start and end: two offsets a header. */
-  readonly values = new Int32Array(headerLinesMax * 2);
 
   begin(bytes: Buffer, from: number): void {
     this.bytes = bytes;
@@ -61,7 +63,6 @@ class HeadScan {
     this.isAtLimit = bytes.length - from >= headBytesMax;
     this.end = this.isAtLimit ? from + headBytesMax : bytes.length;
     this.start = this.methodEnd = this.targetStart = this.targetEnd = from;
-    this.headers = 0;
   }
 
   ranOut(): Scanned {
@@ -81,7 +82,7 @@ export function parseHead(bytes: Buffer, from: number): RequestHead | RefusedHea
   if (scanned === "found") scanned = scanMethod();
   if (scanned === "found") scanned = scanTarget();
   if (scanned === "found") scanned = scanVersion();
-  if (scanned === "found") scanned = scanFields();
+  if (scanned === "found") scanned = scanHeaders();
   if (scanned === "more") return undefined;
   return scanned === "found" ? readHead() : refusedHead(scanned);
 }
@@ -166,79 +167,29 @@ function scanLineEnd(): Scanned {
   return "found";
 }
 
-const badLineEnd = badRequest("A line of the request's head does not end in CR LF, or has a control character");
+const badLineEnd = badRequest(faultText("line-end", "request"));
 
-function scanFields(): Scanned {
-  for (;;) {
-    if (scan.at >= scan.end) return scan.ranOut();
-    if (scan.bytes[scan.at] === carriageReturn) return scanLineEnd();
-    const scanned = scanField();
-    if (scanned !== "found") return scanned;
-  }
-}
-
-function scanField(): Scanned {
-  const { bytes, end, values, headers, at: nameStart } = scan;
-  if (headers === headerLinesMax) return { kind: "headers-too-large", detail: `The request has more than ${headerLinesMax} headers` };
-  let at = nameStart;
-  let hash = 0;
-  for (; at < end && tokenBytes[bytes[at] as number] === 1; at++) hash = (hash * 31 + (bytes[at] as number)) | 0;
-  if (at === end) return scan.ranOut();
-  if (bytes[at] !== colon || at === nameStart) return badName(bytes[at] as number, at === nameStart);
-  scan.names[headers] = headerName(bytes, nameStart, at, hash);
-  at++;
-  while (at < end && (bytes[at] === space || bytes[at] === tab)) at++;
-  const valueStart = at;
-  while (at < end && valueBytes[bytes[at] as number] === 1) at++;
-  scan.at = at;
-  while (at > valueStart && (bytes[at - 1] === space || bytes[at - 1] === tab)) at--;
-  values[headers * 2] = valueStart;
-  values[headers * 2 + 1] = at;
-  scan.headers = headers + 1;
-  return scanLineEnd();
-}
-
-function badName(byte: number, isFirst: boolean): Refusal {
-  const isSpace = byte === space || byte === tab;
-  if (isSpace && isFirst) return badRequest("A header line begins with white space (obsolete line folding)");
-  return badRequest(isSpace ? "A header's name is followed by white space" : "A header line has no name that is a token");
+function scanHeaders(): Scanned {
+  const scanned = scanFields(scan.bytes, scan.at, scan.end, headerLinesMax);
+  scan.at = fieldsEnd();
+  if (scanned === "found") return scanned;
+  if (scanned === "more") return scan.ranOut();
+  return { kind: scanned === "too-many" ? "headers-too-large" : "bad-request", detail: faultText(scanned, "request") };
 }
 
 // What was found, read
 
-/** What the headers say to the front itself. Values of several lines are joined by ",". */
-class Notes implements Record<HeaderRole, string | undefined> {
-  host: string | undefined;
-  connection: string | undefined;
-  "content-length": string | undefined;
-  "transfer-encoding": string | undefined;
-  expect: string | undefined;
-}
-
 function readHead(): RequestHead | RefusedHead {
-  const { bytes, start, names, values } = scan;
+  const { bytes, start } = scan;
   const method = repeatedText(bytes, start, scan.methodEnd);
   const raw = bytes.toString("latin1", scan.targetStart, scan.targetEnd);
-  const notes = new Notes();
-  const headers: string[] = [];
-  // Of the values that are not repeated: they are parts of one text.
-  let text: string | undefined;
-  for (let index = 0; index < scan.headers; index++) {
-    const { name, role, repeats } = names[index] as HeaderName;
-    const from = values[index * 2] as number;
-    const to = values[index * 2 + 1] as number;
-    const value = repeats
-      ? repeatedText(bytes, from, to)
-      : (text ??= bytes.toString("latin1", start, scan.at)).slice(from - start, to - start);
-    headers.push(name, value);
-    // Two lines of one of these are a list: not one host, not one length.
-    if (role !== undefined) notes[role] = notes[role] === undefined ? value : `${notes[role]},${value}`;
-  }
+  const notes = new FieldNotes();
+  const headers = readFields(start, notes);
   const head = judge(method, raw, notes, headers);
   return "refusal" in head ? { ...head, method, target: raw } : head;
 }
 
-function judge(method: string, raw: string, notes: Notes, headers: readonly string[]): RequestHead | RefusedHead {
+function judge(method: string, raw: string, notes: FieldNotes, headers: readonly string[]): RequestHead | RefusedHead {
   const { isHttp10, at: end } = scan;
   if (method === "CONNECT") return { refusal: { kind: "not-implemented", detail: "This is no proxy: CONNECT is not implemented" } };
   const hostRefusal = judgeHost(notes.host, isHttp10);
@@ -261,6 +212,8 @@ function judge(method: string, raw: string, notes: Notes, headers: readonly stri
     isHttp10,
     isLast: isLast(notes.connection, isHttp10),
     expectsContinue: expects && framing !== 0,
+    upgrade: notes.upgrade === undefined || isHttp10 || framing !== 0 ? undefined : offered(notes.upgrade, notes.connection),
+    isForwarded: notes.forwarding !== undefined,
     end,
   };
 }
@@ -292,9 +245,17 @@ function isPlainPath(target: string): boolean {
 function isLast(connection: string | undefined, isHttp10: boolean): boolean {
   if (connection === undefined) return isHttp10;
   if (connection === "keep-alive") return false;
-  const options = connection
-    .toLowerCase()
-    .split(",")
-    .map((option) => option.trim());
-  return options.includes("close") || (isHttp10 && !options.includes("keep-alive"));
+  return isListed("close", connection) || (isHttp10 && !isListed("keep-alive", connection));
+}
+
+/**
+ * Protocols that are HTTP or TLS again: who switches to one of them goes on asking, but nobody looks at it any more. Routes and
+ * limits would be gone round ("h2c smuggling").
+ */
+const notOffered = /^(?:h2c?|http|tls)(?:\/|$)/i;
+
+function offered(upgrade: string, connection: string | undefined): string | undefined {
+  if (connection === undefined || !isListed("upgrade", connection)) return undefined;
+  const protocols = upgrade.split(",").map(trimBlanks);
+  return protocols.filter((one) => one !== "" && !notOffered.test(one)).join(", ") || undefined;
 }

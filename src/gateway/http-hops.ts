@@ -3,6 +3,7 @@
  * those that `Connection` names, where it may.
  */
 import type { HeaderList } from "./front.ts";
+import { trimBlanks } from "./http-syntax.ts";
 
 /**
  * Connection, and what is always of it, named or not. `Trailer` among them: which trailers come through is not its sender's to say.
@@ -101,5 +102,5 @@ function withNamed(connection: string, all: ReadonlySet<string>, known: Readonly
 }
 
 function namesIn(list: string): string[] {
-  return list.split(",").map((part) => (part.split(";", 1)[0] ?? "").trim().toLowerCase());
+  return list.split(",").map((part) => trimBlanks(part.split(";", 1)[0] ?? "").toLowerCase());
 }

@@ -8,6 +8,12 @@ export const targetBytesMax = 8 * 1024;
 export const methodBytesMax = 32;
 export const headerLinesMax = 100;
 
+/** A daemon's reply's head with its empty last line. */
+export const replyHeadBytesMax = 128 * 1024;
+export const replyHeaderLinesMax = 512;
+/** Answers before the answer (RFC 9110 §15.2): more of them than anybody has a use for. */
+export const interimRepliesMax = 16;
+
 /** How much of a body that nobody reads is skipped to keep the connection. */
 export const skippedBytesMax = 256 * 1024;
 /** What a client may send ahead of the answer that it waits for; then it is made to wait. One read of the socket may come on top. */

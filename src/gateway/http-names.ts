@@ -4,8 +4,8 @@
  * looked up: a text that was looked up before brings its hash with it.
  */
 
-/** What a header says to the front itself. */
-export type HeaderRole = "host" | "connection" | "content-length" | "transfer-encoding" | "expect";
+/** What a header says to whoever cuts messages out of a connection. "forwarding": what only a proxy in front may say. */
+export type HeaderRole = "host" | "connection" | "content-length" | "transfer-encoding" | "expect" | "upgrade" | "forwarding";
 
 export interface HeaderName {
   /** In lower case. */
@@ -26,18 +26,23 @@ const slots: (Known | undefined)[] = Array.from({ length: 512 }, () => undefined
 /** Longer ones are not kept. */
 const spellingBytesMax = 48;
 
-const roles: ReadonlySet<string> = new Set<HeaderRole>(["host", "connection", "content-length", "transfer-encoding", "expect"]);
+const roles: ReadonlySet<string> = new Set<HeaderRole>(["host", "connection", "content-length", "transfer-encoding", "expect", "upgrade"]);
 /** Whose values are kept: never credentials or cookies. */
 const repeating: ReadonlySet<string> = new Set([
   "host",
   "connection",
   "content-length",
   "content-type",
+  "transfer-encoding",
   "user-agent",
   "accept",
   "accept-encoding",
   "accept-language",
   "cache-control",
+  "date",
+  "keep-alive",
+  "server",
+  "vary",
 ]);
 
 /** @param hash of the bytes from `from` to `to`, in whatever way: the same for the same bytes. */
@@ -47,7 +52,7 @@ export function headerName(bytes: Buffer, from: number, to: number, hash: number
   if (known !== undefined && known.spelling.length === to - from && isAt(bytes, from, known.spelling)) return known;
   const spelling = bytes.toString("latin1", from, to);
   const name = spelling.toLowerCase();
-  const made = { spelling, name, role: isRole(name) ? name : undefined, repeats: repeating.has(name) };
+  const made = { spelling, name, role: roleOf(name), repeats: repeating.has(name) };
   if (spelling.length <= spellingBytesMax) slots[slot] = made;
   return made;
 }
@@ -69,8 +74,18 @@ export function repeatedText(bytes: Buffer, from: number, to: number): string {
   return (texts[slot] = bytes.toString("latin1", from, to));
 }
 
+function roleOf(name: string): HeaderRole | undefined {
+  if (isRole(name)) return name;
+  return isForwarding(name) ? "forwarding" : undefined;
+}
+
 function isRole(name: string): name is HeaderRole {
   return roles.has(name);
+}
+
+/** Whether it is a header by which a proxy tells for whom it asks. @param name in lower case. */
+export function isForwarding(name: string): boolean {
+  return name === "forwarded" || name === "x-real-ip" || name.startsWith("x-forwarded-");
 }
 
 function isAt(bytes: Buffer, from: number, spelling: string): boolean {

@@ -27,3 +27,16 @@ const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 export function isToken(text: string): boolean {
   return token.test(text);
 }
+
+/** Without the spaces and tabs around it (OWS, RFC 9110 §5.6.3), and no other white space. */
+export function trimBlanks(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === space || code === tab;
+}
