@@ -1,18 +1,50 @@
-/** What containers are connected by: a bridge of the host's own, and a network namespace with an address for each instance. */
+/**
+ * What containers are connected by: a bridge of the host's own, and a network namespace with an address for each instance. The parts:
+ * network-bridge (name, subnet, gateway), network-rules and network-firewall (who reaches whom), network-forwarding (the machine as a
+ * router), network-namespace (an instance's own end), network-names (resolv.conf), network-leftovers (what a killed host left).
+ *
+ * Namespaces are made ahead: taking one costs nothing on the way of a cold start.
+ */
 import type { NetworkMode } from "../config/app.ts";
+import { findSystemTool } from "../config/surroundings.ts";
+import { Addresses } from "./network-addresses.ts";
+import { type Bridge, bridgeNames, candidates, isTaken, makeBridge, removeBridge, type SubnetsWanted } from "./network-bridge.ts";
+import { addressAt, type Cidr, formatCidr, halves, macOf, parseCidr, sizeOf } from "./network-cidr.ts";
+import { CommandFailure, networkTools, type NetworkTool, tryIp } from "./network-commands.ts";
+import { NetworkFailure } from "./network-failure.ts";
+import { Firewall } from "./network-firewall.ts";
+import { enableForwarding, hasIpv6 } from "./network-forwarding.ts";
+import { Gatherer } from "./network-gatherer.ts";
+import { hostsLines, resolvingFor } from "./network-names.ts";
+import { makeNamespaces, type Namespace, pathOf, removeNamespaces } from "./network-namespace.ts";
+import { ownerMark } from "./network-owner.ts";
+import { Stock } from "./network-stock.ts";
+import { bytesOf, linkNames } from "./network-usage.ts";
+
+export { NetworkFailure } from "./network-failure.ts";
+export { sweepNetworks } from "./network-leftovers.ts";
 
 export interface NetworkSettings {
   /** Of the bridge, and of the nftables table. The first free one of it and its followers is taken: "urocket0", "urocket1", … */
   readonly bridge: string;
-  /** CIDR; the bridge has its first address. */
+  /** CIDR, /8 to /28; the bridge has its first address. One that is not the default has to be free. */
   readonly subnet: string;
+  /** CIDR, /32 to /96. */
   readonly subnet6: string;
 }
 
+/** Where one of the subnets is in use, the next free one is taken in its place. The IPv6 one is a unique local block (RFC 4193). */
+export const networkDefaults: NetworkSettings = { bridge: "urocket0", subnet: "10.201.0.0/16", subnet6: "fd75:726f:636b:c9::/64" };
+
 export interface Network {
-  /** A network namespace for one instance. */
+  /** As it came to be named: what a firewall of the machine's own has to let through. */
+  readonly bridge: string;
+  /** The bridge's address, by which instances reach the host. */
+  readonly gateway: string;
+  readonly gateway6?: string;
+  /** A network namespace for one instance. @throws NetworkFailure */
   take(mode: NetworkMode): Promise<NetworkSlot>;
-  /** Removes bridge, rules and what is left of slots. */
+  /** Removes bridge, rules and what is left of slots. Idempotent, never rejects. */
   close(): Promise<void>;
 }
 
@@ -24,20 +56,276 @@ export interface NetworkSlot {
   readonly address6?: string;
   /** Lines of its /etc/resolv.conf. */
   readonly resolvConf: string;
-  /** Lets it reach, and be reached by, the app's other instances. */
+  /** Lines of its /etc/hosts. */
+  hosts(hostname: string): string;
+  /** Lets it reach, and be reached by, the app's other instances. A grant: nothing else has to wait for it. Once. */
   join(app: string): Promise<void>;
   usage(): { readonly networkBytesIn?: number; readonly networkBytesOut?: number };
   /** To be called when no process of it is left. Never rejects. */
   remove(): Promise<void>;
 }
 
-/** Why there is no network, and what to do about it. */
-export class NetworkFailure extends Error {
-  override readonly name = "NetworkFailure";
-  readonly hint: string;
+/** A bridge of Linux has room for 1023 ports (BR_MAX_PORTS); some are left for what the kernel has not taken away yet. */
+const slotsMax = 1000;
+/** Made by one shell. */
+const namespacesAtOnceMax = 16;
+const stockSize = 2;
+const refillAfterMs = 250;
+/** How long the kernel may take to tear down what was removed, before it is told again. */
+const teardownMs = 3000;
+const otherSubnets = ["172.24.0.0/16", "172.25.0.0/16", "172.26.0.0/16", "172.27.0.0/16", "192.168.224.0/20"];
 
-  constructor(message: string, hint: string) {
-    super(message);
-    this.hint = hint;
+/**
+ * Makes the bridge and its rules, and makes the machine a router.
+ * @param onWarning told of what does not work all the same, and of what was changed of the machine's.
+ * @throws NetworkFailure; then nothing is left.
+ */
+export async function openNetwork(settings: NetworkSettings, onWarning: (message: string) => void = () => undefined): Promise<Network> {
+  refuseWithoutTools();
+  const ipv6 = await hasIpv6();
+  const name = checkedBridge(settings.bridge);
+  const wanted = {
+    subnets: checkedSubnets(settings.subnet, networkDefaults.subnet, 4, otherSubnets),
+    subnets6: ipv6 ? checkedSubnets(settings.subnet6, networkDefaults.subnet6, 6, []) : [],
+  };
+  const { bridge, firewall } = await explained(() => makeBoth(name, wanted));
+  for (const warning of await enableForwarding(bridge.subnet6 !== undefined)) onWarning(warning);
+  const resolving = await resolvingFor({ mode: "open", gateway: bridge.gateway, ipv6 });
+  if (resolving.problem !== undefined) onWarning(resolving.problem);
+  return new BridgedNetwork(bridge, firewall);
+}
+
+type Mode = Exclude<NetworkMode, "none">;
+
+/** A namespace with what has to be given back with it. */
+interface Held extends Namespace {
+  readonly mode: NetworkMode;
+  readonly index?: number;
+}
+
+class BridgedNetwork implements Network {
+  readonly bridge: string;
+  readonly gateway: string;
+  readonly gateway6?: string;
+  readonly #bridge: Bridge;
+  readonly #firewall: Firewall;
+  readonly #owner = ownerMark();
+  readonly #addresses: Readonly<Record<Mode, Addresses>>;
+  readonly #making: Gatherer<Held, void>;
+  readonly #removing: Gatherer<Held, void>;
+  readonly #stocks = new Map<NetworkMode, Stock<Held>>();
+  /** All that are there, or on their way. */
+  readonly #held = new Set<Held>();
+  #made = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(bridge: Bridge, firewall: Firewall) {
+    this.#bridge = bridge;
+    this.bridge = bridge.name;
+    this.gateway = bridge.gateway;
+    if (bridge.gateway6 !== undefined) this.gateway6 = bridge.gateway6;
+    this.#firewall = firewall;
+    const half = Number(sizeOf(halves(bridge.subnet)[0]));
+    // The lower half begins with the network's own address and the bridge's, the upper ends with the broadcast's.
+    this.#addresses = { open: new Addresses({ from: 2, to: half }), internal: new Addresses({ from: half, to: 2 * half - 1 }) };
+    this.#making = new Gatherer((some) => makeNamespaces(bridge, some).then(() => some.map(() => undefined)), namespacesAtOnceMax);
+    this.#removing = new Gatherer((some) => removeNamespaces(bridge, some).then(() => some.map(() => undefined)), slotsMax);
+    void this.#stock("open").fill();
+  }
+
+  async take(mode: NetworkMode): Promise<NetworkSlot> {
+    const held = await this.#stock(mode).take();
+    const { lines } = await resolvingFor({ mode, gateway: this.gateway, ipv6: this.gateway6 !== undefined });
+    return this.#slot(held, lines);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #stock(mode: NetworkMode): Stock<Held> {
+    let stock = this.#stocks.get(mode);
+    if (stock === undefined) this.#stocks.set(mode, (stock = new Stock(() => this.#make(mode), stockSize, refillAfterMs)));
+    return stock;
+  }
+
+  async #make(mode: NetworkMode): Promise<Held> {
+    const held = this.#plan(mode);
+    this.#held.add(held);
+    try {
+      await explained(() => this.#making.do(held));
+      return held;
+    } catch (error) {
+      this.#forget(held);
+      throw error;
+    }
+  }
+
+  #plan(mode: NetworkMode): Held {
+    if (this.#closing !== undefined)
+      throw new NetworkFailure("Cannot give an instance a network: it is being closed", "Start the host again");
+    if (this.#held.size >= slotsMax) throw tooMany();
+    const number = this.#made++;
+    const name = `${this.#owner}-${number}`;
+    if (mode === "none") return { name, mode };
+    const index = this.#addresses[mode].take();
+    if (index === undefined) throw exhausted(this.#bridge, mode, this.#addresses[mode].size);
+    const address = addressAt(this.#bridge.subnet, BigInt(index));
+    // A link's name is unique within the machine: the bridge's number is, as long as there is the bridge.
+    const wired = { link: `ur${this.#bridge.index}-${number}`, mac: macOf(address), address, address6: this.#address6(mode, index) };
+    return { name, mode, index, wired };
+  }
+
+  #address6(mode: Mode, index: number): string | undefined {
+    const { subnet6 } = this.#bridge;
+    if (subnet6 === undefined) return undefined;
+    const [open, internal] = halves(subnet6);
+    return addressAt(mode === "open" ? open : internal, BigInt(index));
+  }
+
+  #slot(held: Held, resolvConf: string): NetworkSlot {
+    const { wired } = held;
+    let joined: Promise<string> | undefined;
+    let removed: Promise<void> | undefined;
+    return {
+      path: pathOf(held),
+      ...(wired === undefined ? {} : { address: wired.address }),
+      ...(wired?.address6 === undefined ? {} : { address6: wired.address6 }),
+      resolvConf,
+      hosts: (hostname) =>
+        hostsLines(
+          hostname,
+          [wired?.address, wired?.address6].filter((address) => address !== undefined),
+        ),
+      join: async (app) => {
+        if (wired === undefined) return;
+        joined = this.#firewall.join(app, wired).then(() => app);
+        await explained(() => joined ?? Promise.resolve(app));
+      },
+      usage: () => {
+        const bytes = wired === undefined ? undefined : bytesOf(wired.link);
+        return bytes === undefined ? {} : { networkBytesIn: bytes.sent, networkBytesOut: bytes.received };
+      },
+      remove: () => (removed ??= this.#remove(held, joined)),
+    };
+  }
+
+  async #remove(held: Held, joined: Promise<string> | undefined): Promise<void> {
+    const app = await joined?.catch(() => undefined);
+    const { wired } = held;
+    const left = app === undefined || wired === undefined ? undefined : this.#firewall.leave(app, wired).catch(() => undefined);
+    await Promise.all([left, this.#removing.do(held)]);
+    this.#forget(held);
+  }
+
+  #forget(held: Held): void {
+    this.#held.delete(held);
+    if (held.index !== undefined && held.mode !== "none") this.#addresses[held.mode].giveBack(held.index);
+  }
+
+  async #close(): Promise<void> {
+    for (const stock of this.#stocks.values()) await stock.close();
+    await this.#making.idle();
+    await this.#removing.idle();
+    await removeNamespaces(this.#bridge, [...this.#held]);
+    this.#held.clear();
+    await this.#firewall[Symbol.asyncDispose]();
+    await removeBridge(this.#bridge.name);
+    await this.#tornDown();
+  }
+
+  /** The kernel takes wires down behind our back. What this returns from is really gone. */
+  async #tornDown(): Promise<void> {
+    const left = (): string[] => [...linkNames()].filter((link) => link.startsWith(`ur${this.#bridge.index}-`));
+    for (const end = performance.now() + teardownMs; performance.now() < end && left().length > 0;) await Bun.sleep(5);
+    await tryIp(left().map((link) => `link del ${link}`));
+  }
+}
+
+async function makeBoth(first: string, wanted: SubnetsWanted): Promise<{ bridge: Bridge; firewall: Firewall }> {
+  const owner = ownerMark();
+  for (const name of bridgeNames(first)) {
+    try {
+      const bridge = await makeBridge(name, wanted, owner);
+      return { bridge, firewall: await openFirewall(bridge, owner) };
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+    }
+  }
+  throw new NetworkFailure(
+    `Cannot make the bridge "${first}": it exists already, and so do all that would follow it`,
+    `"ip link show type bridge" and "nft list tables" show whose they are; "urocket doctor --clean" removes what hosts left that are no more`,
+  );
+}
+
+async function openFirewall(bridge: Bridge, owner: string): Promise<Firewall> {
+  try {
+    return await Firewall.open({ bridge: bridge.name, owner, subnet: bridge.subnet, subnet6: bridge.subnet6 });
+  } catch (error) {
+    await removeBridge(bridge.name);
+    throw error;
+  }
+}
+
+function refuseWithoutTools(): void {
+  const missing = (Object.keys(networkTools) as NetworkTool[]).filter((tool) => findSystemTool(tool) === undefined);
+  if (missing.length === 0) return;
+  throw new NetworkFailure(
+    `Cannot connect containers: ${missing.join(", ")} cannot be found`,
+    `Install the package${missing.length > 1 ? "s" : ""} ${missing.map((tool) => networkTools[tool]).join(", ")}, or set "network: none" for apps that need no network`,
+  );
+}
+
+function checkedBridge(name: string): string {
+  if (/^[a-zA-Z][a-zA-Z0-9_-]{0,14}$/.test(name)) return name;
+  throw new NetworkFailure(
+    `Cannot name the bridge "${name}": a name has 1 to 15 letters, digits, "-" and "_", and begins with a letter`,
+    `Choose one like "${networkDefaults.bridge}"`,
+  );
+}
+
+const prefixes = { 4: { from: 8, to: 28 }, 6: { from: 32, to: 96 } } as const;
+
+function checkedSubnets(stated: string, standard: string, family: 4 | 6, others: readonly string[]): Cidr[] {
+  const block = parseCidr(stated);
+  const { from, to } = prefixes[family];
+  const proper = block !== undefined && block.family === family && block.prefix >= from && block.prefix <= to;
+  const mended = proper ? formatCidr(block) : undefined;
+  if (proper && addressAt(block, 0n) === addressAt(parseCidr(stated.split("/")[0] ?? "") ?? block, 0n))
+    return candidates(stated, standard, others);
+  throw new NetworkFailure(
+    `Cannot use the subnet "${stated}" for containers: ${mended === undefined ? `it is no IPv${family} block of /${from} to /${to}` : "it does not begin at the start of its block"}`,
+    `Write it like ${mended ?? standard}`,
+  );
+}
+
+function tooMany(): NetworkFailure {
+  return new NetworkFailure(
+    `Cannot give an instance a network: ${slotsMax} have one, and a bridge of Linux has room for no more`,
+    `Lower "scale.max" of the apps, or serve some of them by a second host: it makes a bridge of its own`,
+  );
+}
+
+function exhausted({ subnet }: Bridge, mode: NetworkMode, size: number): NetworkFailure {
+  return new NetworkFailure(
+    `Cannot give an instance an address: all ${size} that ${formatCidr(subnet)} has for the network "${mode}" are taken`,
+    `Choose a larger subnet, or lower "scale.max" of the apps`,
+  );
+}
+
+/** The kernel's refusals with what to do about them. */
+async function explained<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    const notPermitted = /Operation not permitted|Permission denied|not permitted/.test(error.message);
+    throw new NetworkFailure(
+      `Cannot connect containers: ${error.message}`,
+      notPermitted
+        ? "Run the host as root, with CAP_NET_ADMIN and CAP_SYS_ADMIN; in a container: privileged"
+        : `"urocket doctor" says what this machine lacks`,
+    );
   }
 }
