@@ -1,0 +1,307 @@
+/**
+ * One container: started by the runtime, which is gone then; known to be over when nobody holds its stderr any more, because its init
+ * does to the end, and with that the kernel ends everything in it.
+ */
+import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { reasonOf } from "../core/system-error.ts";
+import { FrozenGuard } from "./frozen-guard.ts";
+import {
+  endProcess,
+  type InstanceGroups,
+  joinInstanceGroups,
+  limitGroups,
+  makeGroups,
+  processesOfInstance,
+  removeInstanceGroups,
+  spawnInGroups,
+} from "./instance-groups.ts";
+import type { NetworkSlot } from "./network.ts";
+import { processStart } from "./process-figures.ts";
+import type { Confined, Confinement, InstanceUsage, RunnerProcess } from "./sandbox.ts";
+import { readUsage } from "./usage.ts";
+
+const lastWordsCharactersMax = 4096;
+/** From `kill` until its processes are looked for one by one, in ms. */
+const killMs = 2_000;
+const releaseAfterMs = 100;
+/** How often it is looked whether its init is there, in ms: in case somebody else holds its stderr. */
+const lookMs = 2_000;
+/** Rounds of removing its groups. */
+const removalRoundsMax = 50;
+const guard = new FrozenGuard();
+
+/** How one is made, by its sandbox. */
+export interface ContainerMaking {
+  /** The instance's UUID. */
+  readonly instance: string;
+  /** Makes its bundle and its network. @returns the runtime's command, and what was made. */
+  prepare(): Promise<Prepared>;
+  /** Makes what belongs to an app visible in one that runs. Absent: it was there from the start. */
+  readonly attach?: ((app: Confinement) => Promise<void>) | undefined;
+  /** Where the host's files are inside, of this app. */
+  inside(app: Confinement): (path: string) => string;
+  /** Files of the app that it cannot read, each as a sentence. */
+  unreadable(app: Confinement): Promise<readonly string[]>;
+  /** Takes back what `prepare` and `attach` made. Never rejects. */
+  remove(): Promise<void>;
+}
+
+export interface Prepared {
+  readonly command: readonly string[];
+  readonly pidFile: string;
+  readonly network: NetworkSlot | undefined;
+  readonly runFolder: string;
+}
+
+export class Container implements RunnerProcess {
+  readonly ended: Promise<string>;
+  readonly #making: ContainerMaking;
+  readonly #groups: InstanceGroups;
+  readonly #started: Promise<Prepared>;
+  #network: NetworkSlot | undefined;
+  #lastWords = "";
+  #killed = false;
+  #over = false;
+  #confined = false;
+  /** Its init, as the host sees it. */
+  #init: { readonly pid: number; readonly startTicks: number } | undefined;
+  #runner: number | undefined;
+  #releasing: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(making: ContainerMaking) {
+    this.#making = making;
+    this.#groups = makeGroups(making.instance, "container");
+    const running = Promise.withResolvers<Prepared>();
+    this.#started = running.promise;
+    // Whoever confines it hears of it too.
+    this.#started.catch(() => {});
+    this.ended = this.#live(running).then((how) => {
+      this.#over = true;
+      this.#release();
+      return how;
+    });
+  }
+
+  get pid(): number | undefined {
+    if (this.#runner === undefined && this.#init !== undefined && !this.#over) this.#runner = firstChild(this.#init.pid);
+    return this.#runner;
+  }
+
+  kill(): void {
+    if (this.#killed || this.#over) return;
+    this.#killed = true;
+    this.#endInit();
+    // A runtime that hangs, or an init that is somewhere else.
+    const timer = setTimeout(() => this.#endAll(), killMs);
+    void this.ended.then(() => clearTimeout(timer));
+  }
+
+  pause(): void {
+    const { pid } = this;
+    if (pid === undefined || this.#over) return;
+    clearTimeout(this.#releasing);
+    void guard.watch(pid);
+    signal(pid, "SIGSTOP");
+  }
+
+  resume(): void {
+    const { pid } = this;
+    if (pid === undefined || this.#over) return;
+    signal(pid, "SIGCONT");
+    this.#releasing = setTimeout(() => guard.release(pid), releaseAfterMs);
+  }
+
+  lastWords(): string {
+    return this.#lastWords.trim();
+  }
+
+  async confine(app: Confinement): Promise<Confined> {
+    if (this.#confined) throw new Error("it was confined before");
+    this.#confined = true;
+    const [{ runFolder, network }, unreadable] = await Promise.all([
+      this.#started,
+      this.#making.unreadable(app),
+      this.#making.attach?.(app),
+    ]);
+    void network?.join(app.name);
+    const { notHeld } = limitGroups(this.#groups, app.limits, app.content);
+    const address = network?.address;
+    return {
+      notHeld: [...notHeld, ...unreadable],
+      inside: this.#making.inside(app),
+      runFolder,
+      ...(address === undefined ? {} : { address }),
+      ownNetwork: true,
+    };
+  }
+
+  usage(): InstanceUsage {
+    return { ...readUsage(this.#groups.usage), ...this.#network?.usage() };
+  }
+
+  async remove(): Promise<void> {
+    this.#endAll();
+    for (let round = 0; round < removalRoundsMax && !removeInstanceGroups(this.#groups); round++) {
+      for (const pid of processesOfInstance(this.#groups)) endProcess(pid);
+      await Bun.sleep(round);
+    }
+    await this.#making.remove();
+    await this.#network?.remove();
+  }
+
+  /** @returns how it ended. */
+  async #live(running: PromiseWithResolvers<Prepared>): Promise<string> {
+    let prepared: Prepared;
+    try {
+      prepared = await this.#making.prepare();
+    } catch (error) {
+      running.reject(error);
+      return `could not be started: ${reasonOf(error)}`;
+    }
+    this.#network = prepared.network;
+    if (this.#killed) {
+      const reason = "was ended before it was started";
+      running.reject(new Error(reason));
+      return reason;
+    }
+    try {
+      return await this.#run(prepared, running);
+    } catch (error) {
+      running.reject(error);
+      return `could not be started: ${reasonOf(error)}`;
+    }
+  }
+
+  async #run(prepared: Prepared, running: PromiseWithResolvers<Prepared>): Promise<string> {
+    const { started: runtime, joined } = spawnInGroups(this.#groups, (options) =>
+      Bun.spawn({
+        cmd: [...prepared.command],
+        cwd: "/",
+        env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "pipe",
+        ...options,
+      }),
+    );
+    if (!joined) await joinInstanceGroups(this.#groups, runtime.pid).catch(() => {});
+    const silent = this.#listen(runtime.stderr);
+    const status = await runtime.exited;
+    if (status !== 0) {
+      await Promise.race([silent, Bun.sleep(50)]);
+      const words = runtimeWords(this.#lastWords);
+      const reason = words === "" ? `the runtime ended with status ${status}` : words;
+      running.reject(new Error(`cannot start its container: ${reason}`));
+      return `could not be started: ${reason}`;
+    }
+    this.#init = initOf(prepared.pidFile);
+    if (this.#killed) this.#endInit();
+    running.resolve(prepared);
+    await this.#gone(silent);
+    return this.#killed ? "was killed by SIGKILL" : "its container ended";
+  }
+
+  async #listen(stderr: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of stderr) {
+        this.#lastWords = (this.#lastWords + decoder.decode(chunk, { stream: true })).slice(-lastWordsCharactersMax);
+      }
+    } catch {
+      // The pipe broke with the process; what came is kept.
+    }
+  }
+
+  /** Resolves when nobody holds its stderr any more, or its init is not there. */
+  async #gone(silent: Promise<void>): Promise<void> {
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const missed = new Promise<void>((resolve) => {
+      timer = setInterval(() => {
+        if (!this.#initIsThere()) resolve();
+      }, lookMs);
+      timer.unref();
+    });
+    await Promise.race([silent, missed]);
+    clearInterval(timer);
+  }
+
+  #initIsThere(): boolean {
+    return this.#init !== undefined && processStart(this.#init.pid) === this.#init.startTicks;
+  }
+
+  /** With PID 1 the kernel ends all others of its namespace (pid_namespaces(7)). */
+  #endInit(): void {
+    if (this.#init !== undefined && this.#initIsThere()) endProcess(this.#init.pid);
+  }
+
+  #endAll(): void {
+    this.#endInit();
+    for (const pid of processesOfInstance(this.#groups)) endProcess(pid);
+  }
+
+  #release(): void {
+    clearTimeout(this.#releasing);
+    if (this.#runner !== undefined) guard.release(this.#runner);
+  }
+}
+
+function initOf(pidFile: string): { pid: number; startTicks: number } | undefined {
+  try {
+    const pid = Number(readFileSync(pidFile, "latin1"));
+    const startTicks = processStart(pid);
+    return startTicks === undefined ? undefined : { pid, startTicks };
+  } catch {
+    // It ended as soon as it began.
+    return undefined;
+  }
+}
+
+/** The runner is what the init started first. */
+function firstChild(pid: number): number | undefined {
+  try {
+    const [first = ""] = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ");
+    return first === "" ? undefined : Number(first);
+  } catch {
+    return undefined;
+  }
+}
+
+function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // Gone: its end is told by itself.
+  }
+}
+
+/** What a runtime says when it fails: crun plainly, runc in a line of its log. */
+function runtimeWords(text: string): string {
+  const lines = text
+    .split("\n")
+    .map((line) => /msg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.replaceAll('\\"', '"') ?? line)
+    .map((line) => line.replace(/^\S+Z: /, "").trim())
+    .filter((line) => line !== "");
+  return lines.at(-1) ?? "";
+}
+
+/** Makes the folder of a container's bundle, with the files of /etc that are its own. */
+export function makeBundle(folder: string, config: object, etc: Readonly<Record<string, string>>): void {
+  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  mkdirSync(join(folder, "etc"), { mode: 0o755 });
+  for (const [name, text] of Object.entries(etc)) writeFileSync(join(folder, "etc", name), text, { mode: 0o644 });
+  // It holds the runner's token.
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
+}
+
+/** Copies of an app's secrets that the container's user alone may read. */
+export function copySecrets(from: string, names: readonly string[], into: string, user: number): void {
+  rmSync(into, { recursive: true, force: true });
+  mkdirSync(into, { mode: 0o700 });
+  for (const name of names) {
+    const file = join(into, name);
+    writeFileSync(file, readFileSync(join(from, name)), { mode: 0o400 });
+    if (process.getuid?.() === 0) chownSync(file, user, user);
+  }
+  if (process.getuid?.() === 0) chownSync(into, user, user);
+}

@@ -1,0 +1,94 @@
+/**
+ * What a host that was killed left of its containers. Their mounts went with the host, their folders go with its run folder, and
+ * each ends by itself when its link does; what does not (it never looks, say) is ended by the next host. All of it carries its host's
+ * pid and start time, and nothing else is touched.
+ */
+import { readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import { isAbandoned } from "./group-names.ts";
+import { endProcess } from "./instance-groups.ts";
+import { readMounts } from "./mounts.ts";
+
+/** Of the environment of every process that a container starts with. */
+const mark = "UROCKET_CONTAINER=";
+const environmentBytesMax = 64 * 1024;
+
+interface Leftover {
+  /** Of the container: its host's pid and start time, and the instance. */
+  readonly name: string;
+  readonly pids: readonly number[];
+}
+
+/** Containers whose host is no more, and the runtime's empty control groups, as sentences. */
+export function describeLeftovers(): string[] {
+  return [
+    ...leftovers().map(({ name, pids }) => `container ${name} of a host that is gone, with ${pids.length} processes`),
+    ...abandonedRuntimeGroups().map((folder) => `control group ${folder} of a host that is gone`),
+  ];
+}
+
+/** Ends and removes them. @returns what was removed, as sentences. */
+export async function sweepContainers(): Promise<string[]> {
+  const removed: string[] = [];
+  for (const { name, pids } of leftovers()) {
+    for (const pid of pids) endProcess(pid);
+    removed.push(`container ${name}`);
+  }
+  const groups = abandonedRuntimeGroups();
+  // Those that were just ended take a moment to leave their groups.
+  for (let round = 0; round < 20 && groups.length > 0; round++) {
+    for (const folder of groups.splice(0)) {
+      if (removeEmpty(folder)) removed.push(`control group ${folder}`);
+      else groups.push(folder);
+    }
+    if (groups.length > 0) await Bun.sleep(round);
+  }
+  return removed;
+}
+
+function leftovers(): Leftover[] {
+  const found = new Map<string, number[]>();
+  for (const entry of readdirSync("/proc")) {
+    const pid = Number(entry);
+    const name = Number.isInteger(pid) ? containerOf(pid) : undefined;
+    if (name === undefined || !isAbandoned(name)) continue;
+    found.set(name, [...(found.get(name) ?? []), pid]);
+  }
+  return [...found].map(([name, pids]) => ({ name, pids }));
+}
+
+/** Whether a process was started in a container, and in which. */
+function containerOf(pid: number): string | undefined {
+  try {
+    const environment = readFileSync(`/proc/${pid}/environ`).subarray(0, environmentBytesMax).toString("latin1");
+    const variable = environment.split("\0").find((text) => text.startsWith(mark));
+    return variable?.slice(mark.length);
+  } catch {
+    // Gone, or somebody else's, who then is no container of ours either.
+    return undefined;
+  }
+}
+
+/** The groups that runc makes itself, in the hierarchies' roots. */
+function abandonedRuntimeGroups(): string[] {
+  return readMounts()
+    .filter(({ type }) => type === "cgroup" || type === "cgroup2")
+    .flatMap(({ point }) => {
+      try {
+        return readdirSync(point)
+          .filter(isAbandoned)
+          .map((name) => join(point, name));
+      } catch {
+        return [];
+      }
+    });
+}
+
+function removeEmpty(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ENOENT";
+  }
+}

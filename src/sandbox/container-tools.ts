@@ -1,0 +1,113 @@
+/** The programs of the system that containers are made with, and how to get those that are missing. */
+import { findSystemTool } from "../config/surroundings.ts";
+import type { MountTools } from "./mount-namespace.ts";
+import { findRuntime, type OciRuntime, type RuntimeName } from "./oci-runtime.ts";
+import { readElf } from "./elf.ts";
+
+/** Why there are no containers, and what to do about it. */
+export class ContainerFailure extends Error {
+  override readonly name = "ContainerFailure";
+  readonly hint: string;
+
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** PID 1 of a container: it passes signals on and reaps what is orphaned. */
+export interface Init {
+  readonly file: string;
+  /** Between it and the command. */
+  readonly words: readonly string[];
+  /** It needs nothing of the root filesystem. */
+  readonly isStatic: boolean;
+}
+
+/** The best first: those that are linked statically run in any root filesystem. */
+const inits: readonly { readonly name: string; readonly words: readonly string[] }[] = [
+  { name: "tini-static", words: ["--"] },
+  { name: "docker-init", words: ["--"] },
+  { name: "catatonit", words: ["--"] },
+  { name: "tini", words: ["--"] },
+  { name: "dumb-init", words: ["--single-child", "--"] },
+];
+
+export interface ContainerTools {
+  readonly runtime: OciRuntime;
+  readonly init: Init;
+  /** Absent: an ordinary user, who cannot use them. */
+  readonly mount?: MountTools;
+}
+
+/** How a package is called where. */
+interface Packages {
+  readonly apt: string;
+  readonly dnf: string;
+  readonly apk: string;
+}
+export const packages = {
+  runtime: { apt: "crun", dnf: "crun", apk: "crun" },
+  init: { apt: "tini", dnf: "catatonit", apk: "tini-static" },
+  mount: { apt: "util-linux mount", dnf: "util-linux", apk: "util-linux util-linux-misc mount" },
+} as const satisfies Record<string, Packages>;
+
+/** The command that installs packages on this machine; all three where its package manager is not known. */
+export function installCommand(wanted: readonly Packages[]): string {
+  const command = (tool: keyof Packages, words: string): string => `${words} ${wanted.map((each) => each[tool]).join(" ")}`;
+  const all = [
+    ["apt-get", command("apt", "apt-get install")],
+    ["dnf", command("dnf", "dnf install")],
+    ["apk", command("apk", "apk add")],
+  ] as const;
+  const here = all.find(([tool]) => findSystemTool(tool) !== undefined);
+  return here?.[1] ?? all.map(([, words]) => words).join(", or ");
+}
+
+export function findInit(): Init | undefined {
+  for (const { name, words } of inits) {
+    const file = findSystemTool(name);
+    if (file === undefined) continue;
+    const elf = readElf(file);
+    return { file, words, isStatic: elf.elf && elf.interpreter === undefined };
+  }
+  return undefined;
+}
+
+export function findMountTools(): { readonly found?: MountTools; readonly missing: readonly string[] } {
+  const names = ["unshare", "nsenter", "mount", "umount"] as const;
+  const [unshare, nsenter, mount, umount] = names.map((name) => findSystemTool(name));
+  const missing = names.filter((name) => findSystemTool(name) === undefined);
+  if (unshare === undefined || nsenter === undefined || mount === undefined || umount === undefined) return { missing };
+  return { found: { unshare, nsenter, mount, umount }, missing };
+}
+
+/**
+ * All that containers need.
+ * @param only this runtime.
+ * @throws ContainerFailure that names what is missing, all at once, and the command that brings it.
+ */
+export async function findContainerTools(isRoot: boolean, only?: RuntimeName): Promise<ContainerTools> {
+  const [runtime, init, mount] = [await findRuntime(only), findInit(), findMountTools()];
+  const missing: string[] = [];
+  const wanted: Packages[] = [];
+  if (runtime.found === undefined) {
+    missing.push(`an OCI runtime (${only ?? "crun or runc"}${runtime.unfit.map((reason) => `; ${reason}`).join("")})`);
+    wanted.push(packages.runtime);
+  }
+  if (init === undefined) {
+    missing.push(`an init for PID 1 (${inits.map(({ name }) => name).join(", ")})`);
+    wanted.push(packages.init);
+  }
+  if (isRoot && mount.found === undefined) {
+    missing.push(mount.missing.join(", "));
+    wanted.push(packages.mount);
+  }
+  if (runtime.found === undefined || init === undefined || missing.length > 0) {
+    throw new ContainerFailure(
+      `Cannot run apps in containers: this machine lacks ${missing.join(" and ")}`,
+      `Install it: ${installCommand(wanted)}; or use --sandbox process. "urocket doctor" tells all that it finds`,
+    );
+  }
+  return { runtime: runtime.found, init, ...(isRoot && mount.found !== undefined ? { mount: mount.found } : {}) };
+}

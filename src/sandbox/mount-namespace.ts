@@ -1,0 +1,168 @@
+/**
+ * A mount namespace of the host's own (mount_namespaces(7)): what containers are made of is mounted there, and nobody else sees it. A
+ * shell holds it. It waits at the end of a pipe whose other end only the host has, so that with the host, however that ends, the
+ * namespace and all of its mounts are gone: there is nothing to clean up.
+ *
+ * Mounts of the machine appear in it too, but never the other way round. Where control groups of both versions are mounted
+ * ("hybrid"), those that a runtime would trip over are not there.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { shellWord } from "../core/shell-word.ts";
+
+/** Reads commands, one a line; answers each with its number, its status and what it wrote, and a NUL. */
+const script = `trap '' HUP INT QUIT TERM
+while read -r number command; do
+  output=$(eval "$command" 2>&1)
+  printf '%s %s %s\\0' "$number" $? "$output"
+done`;
+
+const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export interface MountTools {
+  readonly unshare: string;
+  readonly nsenter: string;
+  readonly mount: string;
+  readonly umount: string;
+}
+
+/** A line of fstab(5). */
+export interface MountLine {
+  readonly source: string;
+  readonly target: string;
+  readonly type: string;
+  readonly options: readonly string[];
+}
+
+interface Waiting {
+  resolve(output: string): void;
+  reject(error: Error): void;
+  readonly command: string;
+}
+
+export class MountNamespace {
+  readonly #tools: MountTools;
+  /** For the lists of mounts that `mount` reads. */
+  readonly #folder: string;
+  readonly #shell: Bun.Subprocess<"pipe", "pipe", "ignore">;
+  readonly #waiting = new Map<number, Waiting>();
+  #commands = 0;
+  #lists = 0;
+  #ended = false;
+
+  /**
+   * Makes one.
+   * @param folder that exists, and is the host's alone.
+   */
+  constructor(tools: MountTools, folder: string) {
+    this.#tools = tools;
+    this.#folder = folder;
+    this.#shell = Bun.spawn({
+      cmd: [tools.unshare, "--mount", "--propagation", "slave", "/bin/sh", "-c", script],
+      cwd: "/",
+      env: { PATH: path },
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "ignore",
+      detached: true,
+      onExit: () => this.#end(),
+    });
+    this.#shell.unref();
+    void this.#read();
+  }
+
+  /** False: somebody ended its shell. What runs in it goes on; nothing more can be mounted. */
+  get open(): boolean {
+    return !this.#ended;
+  }
+
+  /** What goes before a command so that it runs in there. */
+  get prefix(): readonly string[] {
+    return [this.#tools.nsenter, `--mount=/proc/${this.#shell.pid}/ns/mnt`, "--"];
+  }
+
+  /**
+   * Runs a command of a shell, after those that were asked for before.
+   * @throws Error with what it wrote, when it fails.
+   */
+  run(command: string): Promise<string> {
+    const number = ++this.#commands;
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(new Error("the shell that holds the containers' mounts was ended"));
+      this.#waiting.set(number, { resolve, reject, command });
+      this.#tell(`${number} ${command}\n`);
+    });
+  }
+
+  /** Mounts in the order given, with one process. @throws Error with what mount(8) says. */
+  async mount(lines: readonly MountLine[]): Promise<void> {
+    if (lines.length === 0) return;
+    const list = join(this.#folder, `mounts-${this.#lists++}`);
+    writeFileSync(list, lines.map(fstabLine).join(""));
+    const words = [this.#tools.mount, "--all", "--fstab", list].map(shellWord).join(" ");
+    await this.run(`${words}; status=$?; rm -f ${shellWord(list)}; (exit $status)`);
+  }
+
+  /** Takes away what is mounted at these places, whether or not something is. */
+  async unmount(targets: readonly string[]): Promise<void> {
+    if (targets.length === 0) return;
+    await this.run(`${[this.#tools.umount, "-l", ...targets].map(shellWord).join(" ")} || true`);
+  }
+
+  /** Gives it up: containers that still run keep what they have. */
+  async close(): Promise<void> {
+    void this.#shell.stdin.end();
+    await this.#shell.exited;
+  }
+
+  #tell(text: string): void {
+    try {
+      void this.#shell.stdin.write(text);
+      void this.#shell.stdin.flush();
+    } catch {
+      this.#end();
+    }
+  }
+
+  async #read(): Promise<void> {
+    const decoder = new TextDecoder();
+    let text = "";
+    try {
+      for await (const chunk of this.#shell.stdout) {
+        text += decoder.decode(chunk, { stream: true });
+        for (let end = text.indexOf("\0"); end >= 0; end = text.indexOf("\0")) {
+          this.#answer(text.slice(0, end));
+          text = text.slice(end + 1);
+        }
+      }
+    } catch {
+      // The pipe broke with the shell.
+    }
+    this.#end();
+  }
+
+  #answer(text: string): void {
+    const [number = "", status = ""] = text.split(" ", 2);
+    const output = text.slice(number.length + status.length + 2).trim();
+    const waiting = this.#waiting.get(Number(number));
+    if (waiting === undefined) return;
+    this.#waiting.delete(Number(number));
+    if (status === "0") waiting.resolve(output);
+    else waiting.reject(new Error(output === "" ? `"${waiting.command}" ended with status ${status}` : output));
+  }
+
+  #end(): void {
+    this.#ended = true;
+    for (const { reject } of this.#waiting.values()) reject(new Error("the shell that holds the containers' mounts was ended"));
+    this.#waiting.clear();
+  }
+}
+
+function fstabLine({ source, target, type, options }: MountLine): string {
+  return `${[source, target, type, options.join(",")].map(escaped).join(" ")} 0 0\n`;
+}
+
+/** fstab(5): spaces, tabs and the like in their octal form. */
+function escaped(word: string): string {
+  return word.replaceAll(/[\s\\#]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`);
+}
