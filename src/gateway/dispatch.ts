@@ -2,6 +2,7 @@
  * What the gateway needs of whatever runs operations: a way to hand an exchange over and to hear of it. Pools provide
  * it; the gateway knows neither instances nor links.
  */
+import type { LimitName } from "../core/limit-name.ts";
 import type { ProgramReceipt } from "../telemetry/receipt.ts";
 
 export interface Dispatch {
@@ -27,8 +28,8 @@ export interface Dispatch {
 export interface PlaceSink {
   placed(place: ServicePlace): void;
   failed(reason: FailureReason, detail: string, advice?: string): void;
-  /** The instance is gone while the place was held. It counts as released. */
-  lost(detail: string): void;
+  /** The instance is gone while the place was held. It counts as released. @param limit of the instance's that it ran into. */
+  lost(detail: string, limit?: LimitName): void;
 }
 
 export interface OpenPlace {
@@ -43,6 +44,8 @@ export interface ServicePlace {
   readonly upstream: Upstream;
   /** Once. "failed": the daemon did not answer as it should; some in a row, and it is out of rotation for a while. */
   release(outcome: "sound" | "failed"): void;
+  /** As that of an exchange. */
+  strain?(sinceMs: number): string | undefined;
 }
 
 /** How an instance's daemon is reached. */
@@ -159,8 +162,12 @@ export interface DispatchSink {
   taken(instance: string): void;
   reply(reply: DispatchReply, body: Uint8Array, last: boolean): void;
   data(chunk: Uint8Array, last: boolean): void;
-  /** There is no reply, or no more of it. `ended` follows. */
-  failed(reason: FailureReason, detail: string, /** For the log alone. */ advice?: string): void;
+  /**
+   * There is no reply, or no more of it. `ended` follows.
+   * @param advice for the log alone.
+   * @param limit of the instance's that it ran into: `detail` has it in words.
+   */
+  failed(reason: FailureReason, detail: string, advice?: string, limit?: LimitName): void;
   /** A `write` of an open call that returned false has gone. */
   writable(): void;
   /** May come at any time before `ended`. */
@@ -188,4 +195,9 @@ export interface OpenExchange {
   verdict(status: 200 | 422, reasons?: Uint8Array): void;
   /** Ends the exchange on the instance. `ended` follows when its processes are gone. */
   reset(reason: "deadline" | "client-left" | "shutdown" | "reply-refused"): void;
+  /**
+   * What kept the instance from working since then (`performance.now()`), where something did, for a deadline's words: "limits.cpu of
+   * 0.5 held the app's instance back for 4200 ms of that".
+   */
+  strain?(sinceMs: number): string | undefined;
 }

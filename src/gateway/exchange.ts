@@ -3,6 +3,7 @@
  * its refusals and its receipt. All of what it holds is given back whichever way it ends: reply, refusal, deadline, client gone.
  * How it is served is a class of its own: `handed-exchange.ts` for programs and functions, `service-exchange.ts` for daemons.
  */
+import type { LimitName } from "../core/limit-name.ts";
 import { emptyRecord } from "../core/record.ts";
 import type { Ticked, Ticker } from "../core/ticker.ts";
 import type { Log } from "../telemetry/receipt.ts";
@@ -52,6 +53,8 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
   #reservedBytes = 0;
   #appliedAt = 0;
   #admittedAt = 0;
+  /** The limit that its instance ran into. */
+  protected limit: LimitName | undefined;
 
   constructor(
     context: ExchangeContext,
@@ -87,6 +90,8 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
   protected abstract timing(totalMs: number, queueMs: number | undefined): string;
   /** What the receipt tells of how it was served. */
   protected abstract served(): Served;
+  /** What kept its instance from working since then (`performance.now()`), for the deadline's words. */
+  protected abstract strain(sinceMs: number): string | undefined;
   /** A defect while it was handed over: nobody else gives its place back. */
   protected abstract abandoned(): void;
 
@@ -165,7 +170,8 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
     }
   }
 
-  failed(reason: FailureReason, detail: string, advice?: string): void {
+  failed(reason: FailureReason, detail: string, advice?: string, limit?: LimitName): void {
+    this.limit = limit;
     const problem = failureProblem(reason, detail);
     this.refuse(advice === undefined ? problem : { ...problem, advice });
   }
@@ -245,7 +251,9 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
 
   protected refuseDeadline(): void {
     const { timeoutMs } = this.operation.handler;
-    this.refuse({ kind: "deadline", detail: `The deadline of ${timeoutMs} ms (timeout) passed while ${this.doing()}` });
+    const strain = this.placed ? this.strain(this.#admittedAt) : undefined;
+    const passed = `The deadline of ${timeoutMs} ms (timeout) passed while ${this.doing()}`;
+    this.refuse({ kind: "deadline", detail: strain === undefined ? passed : `${passed}; ${strain}` });
   }
 
   /** Ends the exchange at once: the host stops. */

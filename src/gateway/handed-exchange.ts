@@ -243,6 +243,10 @@ export class HandedExchange extends Exchange implements DispatchSink {
 
   protected served(): Served {
     const ran = this.operation.call === undefined ? undefined : this.#reply;
-    return { program: this.#receipt, functionMs: ran?.runMs, span: ran?.span };
+    return { program: this.#receipt, functionMs: ran?.runMs, span: ran?.span, limit: this.limit ?? this.#receipt?.limit };
+  }
+
+  protected strain(sinceMs: number): string | undefined {
+    return this.#open?.strain?.(sinceMs);
   }
 }

@@ -126,7 +126,7 @@ export class Fleet {
 
   /** Asks those that have to answer whether they do. */
   beat(): void {
-    for (const { instance } of this.members.all) if (instance.watched) instance.beat();
+    for (const { instance } of this.members.all) if (instance.watched || instance.open > 0) instance.beat();
   }
 
   /** Stops what has been idle for long enough, and freezes what has been for a while. */

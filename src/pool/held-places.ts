@@ -1,4 +1,5 @@
 /** The places that are held at an instance's daemon. Taking one and giving it back cost no allocation. */
+import type { LimitName } from "../core/limit-name.ts";
 import type { Place } from "./place.ts";
 
 export class HeldPlaces {
@@ -21,7 +22,7 @@ export class HeldPlaces {
   }
 
   /** Tells every holder that it has it no more. */
-  lose(detail: string): void {
-    for (const place of this.#held.splice(0)) place.lost(detail);
+  lose(detail: string, limit: LimitName | undefined): void {
+    for (const place of this.#held.splice(0)) place.lost(detail, limit);
   }
 }

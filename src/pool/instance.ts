@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { type LimitName, limitNameOf } from "../core/limit-name.ts";
 import { removeFolder } from "../core/remove-folder.ts";
 import type { Frame } from "../link/frames.ts";
 import type { AbandonedHead, CallHead, ConnectHead, HealthHead, LoadedHead, LogHead, RequestHead, SampleHead } from "../link/messages.ts";
@@ -11,6 +12,7 @@ import type { Confined, Confinement, InstanceUsage, Sandbox } from "../sandbox/s
 import { HeldPlaces } from "./held-places.ts";
 import { type InstanceLoad, loadOf } from "./instance-load.ts";
 import { type InstanceEvent, type InstanceState, transition } from "./instance-state.ts";
+import { LimitWatch } from "./limit-watch.ts";
 import type { Place, PlaceHolder } from "./place.ts";
 import { Pulse } from "./pulse.ts";
 import { RunnerCall } from "./runner-call.ts";
@@ -68,6 +70,12 @@ export class InstanceFailure extends Error {
   }
 }
 
+interface ReachedLimit {
+  readonly limit: LimitName;
+  /** "it reached limits.memory of 64 MiB" */
+  readonly words: string;
+}
+
 /** From the runner's start until it serves, beside its daemon's own. Above what the slowest machine needs: a Raspberry Pi 3 takes one second. */
 const startTimeoutMs = 15_000;
 /** Instances that were made. */
@@ -101,6 +109,7 @@ export class Instance implements PlaceHolder {
   readonly #folder: string;
   readonly #runner: RunnerConnection;
   readonly #host: WorkHost;
+  readonly #limits: LimitWatch;
   readonly #pulse = new Pulse();
   readonly #work = new Map<number, RunnerWork>();
   readonly #places = new HeldPlaces();
@@ -127,9 +136,11 @@ export class Instance implements PlaceHolder {
     this.#folder = join(options.folder, id.slice(-12));
     this.upstream = { instance: id, connect: (sink) => this.#connectUpstream(sink) };
     this.#runner = this.#takeRunner(spare);
+    this.#limits = new LimitWatch(() => this.#runner.process.usage(), options.confinement.limits);
     this.#host = {
       channel: this.#runner.channel,
       id,
+      limits: this.#limits,
       over: (work, sound) => this.#workOver(work, sound),
       givenUp: (reason) => (reason === "deadline" ? this.#pulse.overdue() : this.#pulse.want()),
       busier: (by) => void (this.busyConnections += by),
@@ -226,6 +237,10 @@ export class Instance implements PlaceHolder {
     this.#freed(sound);
   }
 
+  strain(sinceMs: number): string | undefined {
+    return this.#limits.strainSince(sinceMs, performance.now());
+  }
+
   /** Stops it in place, when it is ready and has no work. */
   freeze(): boolean {
     if (this.open > 0 || this.#pulse.awaited || !this.#step({ event: "freeze" })) return false;
@@ -240,10 +255,12 @@ export class Instance implements PlaceHolder {
     this.#idleSince = performance.now();
   }
 
-  /** To be called each `beatMs` while it is `watched`. */
+  /** To be called each `beatMs` while it has work, or is `watched`. */
   beat(): void {
     const { at } = this.#state;
     if (at === "starting" || at === "frozen" || at === "stopped") return;
+    this.#limits.beat(performance.now());
+    if (!this.watched) return;
     // Whoever is silent and has nothing left to do loops for nobody.
     if (this.#runnerWork === 0 && at === "unresponsive") this.#pulse.overdue();
     switch (this.#pulse.beat()) {
@@ -288,7 +305,7 @@ export class Instance implements PlaceHolder {
     const events = {
       greeted: () => this.#loadWhenConfined(),
       frame: (frame: Frame) => this.#frame(frame),
-      closed: (reason: string) => this.#stop(reason),
+      closed: (reason: string) => this.#died(reason),
     };
     try {
       mkdirSync(this.#folder, { mode: 0o700 });
@@ -378,9 +395,9 @@ export class Instance implements PlaceHolder {
     });
   }
 
-  #health({ state, detail }: Partial<HealthHead>): void {
+  #health({ state, detail, limit }: Partial<HealthHead>): void {
     const words = typeof detail === "string" ? detail : "no reason was told";
-    if (state === "ended") return this.#stop(`its service ${words}`);
+    if (state === "ended") return this.#died(`its service ${words}`, limitNameOf(limit));
     this.ailment = state === "well" ? undefined : words;
     this.#events.health();
   }
@@ -446,15 +463,22 @@ export class Instance implements PlaceHolder {
     return next !== undefined;
   }
 
-  #stop(reason: string, code?: string): void {
+  /** It is over, and not because the host wanted it. @param limit that its runner says it ran into. */
+  #died(reason: string, limit = this.#limits.reachedAtLast(performance.now())): void {
+    if (limit === undefined) this.#stop(reason);
+    else this.#stop(reason, undefined, { limit, words: `it ${this.#limits.words(limit)}` });
+  }
+
+  #stop(reason: string, code?: string, reached?: ReachedLimit): void {
     const drained = this.#state.at === "draining" && this.open === 0;
     if (!this.#step({ event: "stopped", reason })) return;
     clearTimeout(this.#startTimer);
     this.#events.changed();
-    const detail = reason === closedLink ? "The app's instance ended" : `The app's instance ended: ${reason}`;
-    for (const work of this.#work.values()) work.lost(detail);
-    this.#places.lose(detail);
-    void this.#cleanUp(reason, drained).then(([why, usage]) => {
+    const causes = [...(reason === closedLink ? [] : [reason]), ...(reached === undefined ? [] : [reached.words])];
+    const detail = ["The app's instance ended", ...causes].join(": ");
+    for (const work of this.#work.values()) work.lost(detail, reached?.limit);
+    this.#places.lose(detail, reached?.limit);
+    void this.#cleanUp(reason, drained, reached).then(([why, usage]) => {
       this.#started.reject(new InstanceFailure(why, code));
       this.#events.stopped(why, usage);
       this.#over.resolve();
@@ -462,7 +486,7 @@ export class Instance implements PlaceHolder {
   }
 
   /** @returns the whole reason, because more is known when the process is gone, and what it used. */
-  async #cleanUp(reason: string, drained: boolean): Promise<[reason: string, usage: InstanceUsage]> {
+  async #cleanUp(reason: string, drained: boolean, reached?: ReachedLimit): Promise<[reason: string, usage: InstanceUsage]> {
     const { process } = this.#runner;
     const how = reason === closedLink ? await this.#runner.death() : undefined;
     // The runner removes its reply sockets and exits when the link ends; it is given time for that, not for ever.
@@ -471,8 +495,9 @@ export class Instance implements PlaceHolder {
     const usage = process.usage();
     await process.remove();
     removeFolder(this.#folder);
+    const why = reached === undefined ? (how ?? reason) : `${how ?? reason}: ${reached.words}`;
     const words = process.lastWords();
-    return [words === "" ? (how ?? reason) : `${how ?? reason}; its last words: ${words}`, usage];
+    return [words === "" ? why : `${why}; its last words: ${words}`, usage];
   }
 
   get #graceMs(): number {

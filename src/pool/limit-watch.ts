@@ -51,7 +51,13 @@ export class LimitWatch {
     if (usage.throttledMs !== undefined) this.#throttled.add(nowMs, usage.throttledMs);
   }
 
-  /** Whether the instance ran into a limit since then, as far as can be known; looks first. */
+  /** Which limit it ran into just now, that is since it was looked at last; for an instance that has ended. */
+  reachedAtLast(nowMs: number): LimitName | undefined {
+    this.#looks = 0;
+    return this.reachedSince(nowMs, nowMs);
+  }
+
+  /** Which limit it ran into since then, to the time between two looks; looks first. */
   reachedSince(sinceMs: number, nowMs: number): LimitName | undefined {
     this.look(nowMs);
     if (this.#memoryAt >= sinceMs) return "memory";

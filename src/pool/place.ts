@@ -2,6 +2,7 @@
  * A request's place at an instance's daemon: looked for, held, given back. One object all the way, because there is one for every
  * request. The bytes of the request are the gateway's business.
  */
+import type { LimitName } from "../core/limit-name.ts";
 import type { Instance } from "./instance.ts";
 import type { Waiting } from "./waiting-work.ts";
 import type { PlaceHandle, PlaceSink, ServicePlace, Upstream } from "./work.ts";
@@ -10,6 +11,7 @@ import type { PlaceHandle, PlaceSink, ServicePlace, Upstream } from "./work.ts";
 export interface PlaceHolder {
   readonly upstream: Upstream;
   released(place: Place, sound: boolean): void;
+  strain(sinceMs: number): string | undefined;
 }
 
 export class Place implements Waiting, PlaceHandle, ServicePlace {
@@ -74,10 +76,15 @@ export class Place implements Waiting, PlaceHandle, ServicePlace {
     holder?.released(this, outcome === "sound");
   }
 
-  /** Its holder is gone. */
-  lost(detail: string): void {
+  strain(sinceMs: number): string | undefined {
+    return this.#holder?.strain(sinceMs);
+  }
+
+  /** Its holder is gone. Nothing is told when it was given back meanwhile. */
+  lost(detail: string, limit?: LimitName): void {
+    if (this.#holder === undefined) return;
     this.#holder = undefined;
-    this.#sink.lost(detail);
+    this.#sink.lost(detail, limit);
   }
 
   #leaveQueue(): void {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { Channel, runnerFrameBytesMax } from "../link/channel.ts";
 import type { Frame } from "../link/frames.ts";
+import { LimitWatch } from "./limit-watch.ts";
 import { TrialCall } from "./pool-trial.ts";
 import { RunnerCall } from "./runner-call.ts";
 
@@ -9,7 +10,9 @@ function said(bodyBytes: number, ...pieces: readonly number[]): TrialCall {
   const sink = new TrialCall();
   // It is never attached to a socket: what is sent goes nowhere.
   const channel = new Channel(runnerFrameBytesMax, { frame: () => {}, closed: () => {} });
-  const call = new RunnerCall({ channel, id: "instance", over: () => {}, givenUp: () => {}, busier: () => {}, lines: () => {} }, 1, sink);
+  const limits = new LimitWatch(() => ({}), {});
+  const host = { channel, id: "instance", limits, over: () => {}, givenUp: () => {}, busier: () => {}, lines: () => {} };
+  const call = new RunnerCall(host, 1, sink);
   for (const [at, bytes] of pieces.entries()) {
     const frame: Frame = {
       type: at === 0 ? "reply" : "data",

@@ -2,12 +2,13 @@
  * A function's call as the host's end of the link sees it. Most calls are one frame there and one back: what else a call can
  * need (credit, the rest of a body) is made when it does.
  */
+import type { LimitName } from "../core/limit-name.ts";
 import { IncomingCredit, OutgoingBody, windowBytes } from "../link/body.ts";
 import { dataBytesMax, type Frame } from "../link/frames.ts";
 import type { CallHead, LogHead } from "../link/messages.ts";
 import { faultOf, outputOf, parseHead, replyOf, windowOf } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
-import type { CallHandle, ExchangeSink, HostReset } from "./work.ts";
+import type { CallHandle, ExchangeSink, HostReset, WorkFailure } from "./work.ts";
 
 export class RunnerCall implements RunnerWork, CallHandle {
   readonly kind = "call";
@@ -84,6 +85,10 @@ export class RunnerCall implements RunnerWork, CallHandle {
     this.#over(reason !== "deadline");
   }
 
+  strain(sinceMs: number): string | undefined {
+    return this.#host.limits.strainSince(sinceMs, performance.now());
+  }
+
   frame(frame: Frame): void {
     switch (frame.type) {
       case "reply":
@@ -105,8 +110,8 @@ export class RunnerCall implements RunnerWork, CallHandle {
     this.#sink.output(outputOf(frame, parseHead<LogHead>(frame)));
   }
 
-  lost(detail: string): void {
-    this.#fail("runner-died", detail, undefined, false);
+  lost(detail: string, limit?: LimitName): void {
+    this.#fail("runner-died", detail, undefined, false, limit);
   }
 
   #reply(frame: Frame): void {
@@ -153,9 +158,9 @@ export class RunnerCall implements RunnerWork, CallHandle {
     this.#sink.writable();
   }
 
-  #fail(reason: Parameters<ExchangeSink["failed"]>[0], detail: string, advice: string | undefined, sound: boolean): void {
+  #fail(reason: WorkFailure, detail: string, advice: string | undefined, sound: boolean, limit?: LimitName): void {
     if (this.#state === "over") return;
-    this.#sink.failed(reason, detail, advice);
+    this.#sink.failed(reason, detail, advice, limit);
     this.#over(sound);
   }
 

@@ -1,8 +1,9 @@
 /** An exchange with a program as the host's end of the link sees it. What a runner says out of turn ends the link. */
 import { IncomingCredit, OutgoingBody } from "../link/body.ts";
+import type { LimitName } from "../core/limit-name.ts";
 import type { Frame } from "../link/frames.ts";
 import type { LogHead, ReceiptHead, RequestHead } from "../link/messages.ts";
-import { faultOf, outputOf, parseHead, receiptOf, replyOf, windowOf } from "./runner-word.ts";
+import { faultOf, outputOf, parseHead, receiptOf, replyOf, type RunnerFault, windowOf } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
 import type { ExchangeHandle, ExchangeSink, HostReset } from "./work.ts";
 
@@ -15,6 +16,7 @@ export class RunnerProgram implements RunnerWork, ExchangeHandle {
   readonly #credit: IncomingCredit;
   #replied: "no" | "begun" | "whole" | "failed" = "no";
   #late = false;
+  #beganAt = 0;
 
   constructor(host: WorkHost, number: number, sink: ExchangeSink) {
     this.#host = host;
@@ -26,6 +28,7 @@ export class RunnerProgram implements RunnerWork, ExchangeHandle {
 
   /** Sends it. */
   begin(request: RequestHead, payload: Uint8Array): void {
+    this.#beganAt = performance.now();
     this.#sink.taken(this.#host.id);
     try {
       this.#body.open("request", request, payload, true);
@@ -68,8 +71,8 @@ export class RunnerProgram implements RunnerWork, ExchangeHandle {
     this.#sink.output(outputOf(frame, parseHead<LogHead>(frame)));
   }
 
-  lost(detail: string): void {
-    if (this.#unanswered) this.#sink.failed("runner-died", detail);
+  lost(detail: string, limit?: LimitName): void {
+    if (this.#unanswered) this.#sink.failed("runner-died", detail, undefined, limit);
     this.#over(undefined, false);
   }
 
@@ -84,6 +87,10 @@ export class RunnerProgram implements RunnerWork, ExchangeHandle {
   reset(reason: HostReset): void {
     this.#host.channel.send("reset", this.number, { reason });
     this.#host.givenUp(reason);
+  }
+
+  strain(sinceMs: number): string | undefined {
+    return this.#host.limits.strainSince(sinceMs, performance.now());
   }
 
   get #unanswered(): boolean {
@@ -102,8 +109,18 @@ export class RunnerProgram implements RunnerWork, ExchangeHandle {
   #failed(frame: Frame): void {
     if (!this.#unanswered) return;
     this.#replied = "failed";
-    const { reason, detail, advice } = faultOf(frame);
+    const fault = faultOf(frame);
+    const { reason, detail, advice } = fault;
     if (reason === "overloaded") this.#late = true;
-    this.#sink.failed(reason, detail, advice);
+    const limit = this.#limitOf(fault);
+    if (limit === undefined) return this.#sink.failed(reason, detail, advice);
+    this.#sink.failed(reason, `${detail}: the app's instance ${this.#host.limits.words(limit)}`, advice, limit);
+  }
+
+  /** The runner knows the limit where programs are accounted one by one; else what the whole instance ran into meanwhile is taken for it. */
+  #limitOf({ reason, badExit, limit }: RunnerFault): LimitName | undefined {
+    if (limit !== undefined) return limit;
+    if (badExit !== true && reason !== "spawn-failed") return undefined;
+    return this.#host.limits.reachedSince(this.#beganAt, performance.now());
   }
 }

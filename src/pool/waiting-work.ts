@@ -48,6 +48,10 @@ export class WaitingProgram implements Waiting, ExchangeHandle {
     this.#handle?.verdict(status, reasons);
   }
 
+  strain(sinceMs: number): string | undefined {
+    return this.#handle?.strain(sinceMs);
+  }
+
   reset(reason: HostReset): void {
     if (this.#handle !== undefined) this.#handle.reset(reason);
     else if (this.#queue.delete(this)) this.#sink.ended(undefined);
@@ -116,6 +120,10 @@ export class WaitingCall implements Waiting, CallHandle {
 
   verdict(): void {
     // Nobody waits to be told of a function's reply.
+  }
+
+  strain(sinceMs: number): string | undefined {
+    return this.#handle?.strain(sinceMs);
   }
 
   reset(reason: HostReset): void {

@@ -2,6 +2,7 @@
  * What a pool does for whoever hands it work: program exchanges, calls of functions, clients of listeners, and places at daemons.
  * As the gateway's ports, without knowing the gateway.
  */
+import type { LimitName } from "../core/limit-name.ts";
 import type { ReceiptHead, ReplyHead, ResetHead } from "../link/messages.ts";
 
 type RunnerFailure = Exclude<ResetHead["reason"], HostReset>;
@@ -25,7 +26,8 @@ export interface ExchangeSink {
   taken(instance: string): void;
   reply(reply: ReplyHead, body: Uint8Array, last: boolean): void;
   data(chunk: Uint8Array, last: boolean): void;
-  failed(reason: WorkFailure, detail: string, advice?: string): void;
+  /** @param limit of the instance's that it ran into: `detail` has it in words. */
+  failed(reason: WorkFailure, detail: string, advice?: string, limit?: LimitName): void;
   /** A `write` that returned false has gone. */
   writable(): void;
   output(line: WorkOutput): void;
@@ -36,6 +38,8 @@ export interface ExchangeHandle {
   consumed(bytes: number): void;
   verdict(status: 200 | 422, reasons?: Uint8Array): void;
   reset(reason: HostReset): void;
+  /** What kept the instance from working since then (`performance.now()`), for people: "limits.cpu of 0.5 held …". */
+  strain(sinceMs: number): string | undefined;
 }
 
 export interface CallHandle extends ExchangeHandle {
@@ -69,8 +73,8 @@ export interface ConnectionHandle {
 export interface PlaceSink {
   placed(place: ServicePlace): void;
   failed(reason: WorkFailure, detail: string, advice?: string): void;
-  /** The instance is gone while the place was held. It counts as released. */
-  lost(detail: string): void;
+  /** The instance is gone while the place was held. It counts as released. @param limit of the instance's that it ran into. */
+  lost(detail: string, limit?: LimitName): void;
 }
 
 export interface PlaceHandle {
@@ -85,6 +89,8 @@ export interface ServicePlace {
   readonly upstream: Upstream;
   /** Once. "failed": the daemon did not answer as it should. */
   release(outcome: "sound" | "failed"): void;
+  /** As that of an exchange. */
+  strain(sinceMs: number): string | undefined;
 }
 
 /** How an instance's daemon is reached. */
