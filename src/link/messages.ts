@@ -169,7 +169,8 @@ export interface CallHead {
 /**
  * Host → runner: a client has connected to a listener. `data` of the host holds whole lines, each with its "\n"; `data` of the
  * runner the answers, each with its "\n", in order. `end` from the host: no line follows (the client's half-close); `end` from the
- * runner: no answer follows. `reset` of either side ends it at once. Windows as for bodies.
+ * runner: no answer follows. `reset` of either side ends it at once. Windows as for bodies. Without `listener` it is a connection to
+ * the daemon's port: `end` half-closes it on its side, and it is over when both sides have ended.
  */
 export interface ConnectHead {
   /** Position in the load's `listeners`. Absent: a connection to the daemon's port, whose bytes go both ways as they are. */
@@ -188,6 +189,12 @@ export interface AbandonedHead {
   readonly calls: number;
 }
 
+/** Host → runner, for exchange 0: no exchange follows. */
+export interface DrainHead {
+  /** None is open either: end all that runs, tell its last lines, and close the link. Absent: those that are open go on. */
+  readonly stop?: boolean;
+}
+
 /**
  * Runner → host, for exchange 0: how the daemon is, at each change. "failing": it did not answer so many looks in a row as its health
  * says; "well": it answers again. "ended": it is gone, and the instance ends with it.
@@ -196,8 +203,10 @@ export interface HealthHead {
   readonly state: "well" | "failing" | "ended";
   /** Of "ended": the limit that ended it, where the runner knows it. */
   readonly limit?: LimitName;
-  /** "GET /healthz answered 500", "exited with status 1; its last words: …". */
+  /** "GET /healthz answered 500", "exited with status 1". */
   readonly detail?: string;
+  /** Of "ended", for the log alone: the last lines that it wrote. */
+  readonly lastWords?: string;
 }
 
 /** Runner → host: the program's reply. Its body is the frame's body and the `data` that follows. */

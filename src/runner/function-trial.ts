@@ -10,6 +10,7 @@ import type {
   CallHead,
   ConnectHead,
   FunctionsSpec,
+  HealthHead,
   LoadedHead,
   LoadHead,
   LogHead,
@@ -24,7 +25,8 @@ export interface FunctionTrialOptions {
   /** Exports that `call` names by their position. Default: those that `functions.ts` has, as the text says. */
   readonly calls?: readonly string[];
   readonly listeners?: readonly string[];
-  readonly functions?: Partial<FunctionsSpec>;
+  /** "none": the app has no functions. */
+  readonly functions?: Partial<FunctionsSpec> | "none";
   readonly load?: Partial<LoadHead>;
 }
 
@@ -100,6 +102,7 @@ export class FunctionTrial implements AsyncDisposable {
   readonly folder: string;
   readonly logs: LogLine[] = [];
   readonly abandoned: number[] = [];
+  readonly health: HealthHead[] = [];
   readonly channel: Channel;
   readonly greeted = Promise.withResolvers<void>();
   readonly loaded = Promise.withResolvers<LoadedHead>();
@@ -131,9 +134,9 @@ export class FunctionTrial implements AsyncDisposable {
   }
 
   /** A runner that has not been told anything yet: a spare. */
-  static async spare(): Promise<FunctionTrial> {
+  static async spare(environment: Readonly<Record<string, string>> = {}): Promise<FunctionTrial> {
     const trial = new FunctionTrial();
-    await trial.start();
+    await trial.start(environment);
     return trial;
   }
 
@@ -141,7 +144,7 @@ export class FunctionTrial implements AsyncDisposable {
     return this.#child?.pid ?? 0;
   }
 
-  async start(): Promise<void> {
+  async start(environment: Readonly<Record<string, string>> = {}): Promise<void> {
     const unix = join(this.folder, "link.sock");
     this.#listener = Bun.listen({
       unix,
@@ -151,7 +154,7 @@ export class FunctionTrial implements AsyncDisposable {
     this.#child = Bun.spawn({
       cmd: [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", runnerFile],
       cwd: "/",
-      env: { UROCKET_LINK: unix, UROCKET_TOKEN: "secret", UROCKET_INSTANCE: "instance-1" },
+      env: { UROCKET_LINK: unix, UROCKET_TOKEN: "secret", UROCKET_INSTANCE: "instance-1", ...environment },
       stdio: ["ignore", "ignore", "inherit"],
     });
     await this.greeted.promise;
@@ -190,15 +193,19 @@ export class FunctionTrial implements AsyncDisposable {
       programsMax: 32,
       graceMs: 200,
       environment: { PATH: "/usr/bin:/bin" },
-      functions: {
-        bundle,
-        folder: this.folder,
-        env: [],
-        calls: names.map(spec),
-        listeners: listeners.map((name) => ({ operation: "tcp:1234", module: 0, export: name })),
-        callsMax: 100,
-        ...functions,
-      },
+      ...(functions === "none"
+        ? {}
+        : {
+            functions: {
+              bundle,
+              folder: this.folder,
+              env: [],
+              calls: names.map(spec),
+              listeners: listeners.map((name) => ({ operation: "tcp:1234", module: 0, export: name })),
+              callsMax: 100,
+              ...functions,
+            },
+          }),
       ...load,
     };
     this.channel.send("load", 0, undefined, Buffer.from(JSON.stringify(head)), true);
@@ -240,6 +247,15 @@ export class FunctionTrial implements AsyncDisposable {
     const heard = new HeardCall(this.channel, ++this.#last);
     this.#open.set(heard.number, heard);
     heard.outgoing.open("connect", { listener: 0, id: `id-${heard.number}`, timeoutMs: 5000, ...head }, Buffer.from(lines), last);
+    return heard;
+  }
+
+  /** Opens a connection to the daemon. */
+  connectService(bytes: string | Uint8Array = "", last = false): HeardCall {
+    const heard = new HeardCall(this.channel, ++this.#last);
+    this.#open.set(heard.number, heard);
+    const first = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
+    heard.outgoing.open("connect", { id: `id-${heard.number}`, timeoutMs: 5000 } satisfies ConnectHead, first, last);
     return heard;
   }
 
@@ -293,6 +309,9 @@ export class FunctionTrial implements AsyncDisposable {
         break;
       case "abandoned":
         this.abandoned.push((JSON.parse(frame.head) as AbandonedHead).calls);
+        break;
+      case "health":
+        this.health.push(JSON.parse(frame.head) as HealthHead);
         break;
       case "pong":
         this.#pongs++;

@@ -70,10 +70,9 @@ export class Functions {
   }
 
   /** A client of a listener has come. */
-  connect(frame: Frame): void {
-    const head = JSON.parse(frame.head) as ConnectHead;
-    const called = this.#listeners[head.listener];
-    if (called === undefined) return this.#refuse(frame, "function-failed", `This instance has no listener ${head.listener}`);
+  connect(frame: Frame, head: ConnectHead, listener: number): void {
+    const called = this.#listeners[listener];
+    if (called === undefined) return this.#refuse(frame, "function-failed", `This instance has no listener ${listener}`);
     new LineConnection(this.#parts, called, frame.exchange, head).data(frame.body, frame.end);
   }
 

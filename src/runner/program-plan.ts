@@ -39,7 +39,13 @@ export function planProgram(operation: string, spec: ProgramSpec, load: LoadHead
 /** What a failed start of its program is told by. */
 export function spawnAttempt({ operation, spec, executable, environment }: ProgramPlan): SpawnAttempt {
   const path = environment["PATH"] ?? fallbackPath;
-  return { what: `Cannot start "${spec.argv[0]}" for ${operation}`, executable, wd: spec.wd, path, tooLong: "use channel: stdin for the payload" };
+  return {
+    what: `Cannot start "${spec.argv[0]}" for ${operation}`,
+    executable,
+    wd: spec.wd,
+    path,
+    tooLong: "use channel: stdin for the payload",
+  };
 }
 
 /** The file that a shell would start: the word itself when it has a slash, else the first match in PATH. */

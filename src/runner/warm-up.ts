@@ -1,5 +1,5 @@
 /**
- * What a spare runner does while nobody needs it: it loads what serves functions and calls one of its own, so that the app
+ * What a spare runner does while nobody needs it: it loads what serves functions and daemons and calls a function of its own, so that the app
  * that takes it pays for its own code alone.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -15,6 +15,7 @@ import type { FunctionInput } from "./function-input.ts";
 import { FunctionLog, type LogSource } from "./function-log.ts";
 import { OpenExchanges } from "./open-exchanges.ts";
 import "./functions.ts";
+import "./service.ts";
 
 const head: CallHead = {
   call: 0,

@@ -1,0 +1,134 @@
+/**
+ * The process of an app's daemon: started in a session of its own, heard line by line, and ended with everything that it started.
+ * What it is for, and whether it is well, is the service's affair.
+ */
+import type { Subprocess } from "bun";
+import type { LoadHead } from "../link/messages.ts";
+import { makeMemorySlot, type MemorySlot } from "../sandbox/memory-slots.ts";
+import { programTree } from "../sandbox/process-figures.ts";
+import { DaemonOutput, type DaemonStream } from "./daemon-output.ts";
+import type { TakeLine } from "./output-lines.ts";
+import { signalProcess } from "./program.ts";
+
+export interface DaemonStart {
+  /** argv[0] is a path, where one was found. */
+  readonly argv: readonly string[];
+  readonly wd: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** "UROCKET_INSTANCE=…": what everything that it starts carries in its environment. */
+  readonly mark: string;
+  /** For its pipes; it is the daemon's alone, and removed. */
+  readonly pipesFolder: string;
+  readonly memorySlots?: LoadHead["memorySlots"];
+  readonly onLine: Readonly<Record<DaemonStream, TakeLine>>;
+}
+
+/** A tree that outlives so many rounds of KILL (a process in uninterruptible sleep) is given up. */
+const killRoundsMax = 100;
+/** Between two looks at what is left of it. */
+const lookEveryMs = 20;
+
+export class Daemon {
+  readonly #process: Subprocess;
+  readonly #output: DaemonOutput;
+  readonly #slot: MemorySlot | undefined;
+  readonly #mark: string;
+  #over: Promise<void> | undefined;
+  /** When its own process has ended and what it wrote until then is told. Whatever it started may live on. */
+  readonly exited: Promise<void>;
+
+  /** Starts it. Throws what the spawn throws, with everything given back. */
+  constructor(start: DaemonStart) {
+    this.#mark = start.mark;
+    this.#output = new DaemonOutput(start.pipesFolder);
+    this.#slot = slotOf(start.memorySlots);
+    try {
+      this.#process = this.#spawn(start);
+    } catch (error) {
+      this.#slot?.close();
+      void this.#output.close();
+      throw error;
+    } finally {
+      this.#output.spawned();
+    }
+    const { stdout, stderr } = this.#process;
+    this.#output.follow({ stdout, stderr }, start.onLine);
+    this.exited = this.#process.exited.then(() => this.#output.rest());
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get hasExited(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  /** How it ended, for people: "exited with status 1", "was killed by SIGSEGV". To be asked once. */
+  exitWords(): string {
+    const { exitCode, signalCode } = this.#process;
+    if (signalCode === null) return `exited with status ${exitCode ?? "?"}`;
+    return signalCode === "SIGKILL" && this.#wasOutOfMemory()
+      ? "was killed by the kernel: it reached limits.memory (SIGKILL)"
+      : `was killed by ${signalCode}`;
+  }
+
+  /** Processes of its tree that live, itself included. */
+  living(): readonly number[] {
+    const slotted = this.#slot?.processes();
+    return slotted ?? programTree(this.pid, this.#mark);
+  }
+
+  /**
+   * Ends it with everything that it started: TERM to its group, KILL to what is left.
+   * @param graceMs from TERM to KILL; 0: KILL at once.
+   */
+  end(graceMs: number): Promise<void> {
+    return (this.#over ??= this.#end(graceMs));
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    if (graceMs > 0) await this.#leave(graceMs);
+    for (let round = 0; round < killRoundsMax; round++) {
+      const living = this.living();
+      if (living.length === 0 && this.hasExited) break;
+      for (const pid of living) signalProcess(pid, "SIGKILL");
+      await Promise.race([this.#process.exited, Bun.sleep(lookEveryMs)]);
+    }
+    await this.#output.rest();
+    await this.#output.close();
+    this.#slot?.close();
+  }
+
+  /** Asks it to go, and gives it a while. */
+  async #leave(graceMs: number): Promise<void> {
+    if (!signalProcess(-this.pid, "SIGTERM")) return;
+    const until = performance.now() + graceMs;
+    const late = Bun.sleep(graceMs);
+    await Promise.race([this.#process.exited, late]);
+    // What is still in its group has had TERM, too.
+    while (performance.now() < until && signalProcess(-this.pid, 0)) await Bun.sleep(lookEveryMs);
+  }
+
+  #spawn({ argv, wd, environment }: DaemonStart): Subprocess {
+    const [stdout, stderr] = this.#output.stdio;
+    // A session of its own: its whole group can be ended, and a terminal's Ctrl-C is not its business.
+    const options = { cwd: wd, env: { ...environment }, stdin: "ignore", stdout, stderr, detached: true } as const;
+    if (this.#slot === undefined) return Bun.spawn([...argv], options);
+    return this.#slot.spawn((group) => Bun.spawn([...argv], { ...options, ...group }));
+  }
+
+  #wasOutOfMemory(): boolean {
+    return this.#slot?.wasOutOfMemory() ?? false;
+  }
+}
+
+/** Where its memory is counted, and limited together with the programs'; undefined: nowhere. */
+function slotOf(slots: LoadHead["memorySlots"]): MemorySlot | undefined {
+  if (slots === undefined) return undefined;
+  try {
+    return makeMemorySlot(slots.version, slots.folder, "service");
+  } catch {
+    return undefined;
+  }
+}
