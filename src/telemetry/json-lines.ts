@@ -86,9 +86,15 @@ function writeMs(line: JsonLine, key: string, ms: number | undefined): void {
   line.thousandths(Math.round(ms * 1000));
 }
 
-function writeSteps(line: JsonLine, { queueMs, functionMs, program, span }: Receipt): void {
+function writeSteps(line: JsonLine, { queueMs, functionMs, serviceMs, attempts, limit, program, span }: Receipt): void {
   writeMs(line, ',"queueMs":', queueMs);
   writeMs(line, ',"functionMs":', functionMs);
+  writeMs(line, ',"serviceMs":', serviceMs);
+  if (attempts !== undefined) {
+    line.raw(',"attempts":');
+    line.number(attempts);
+  }
+  writeString(line, ',"limit":', limit);
   if (program !== undefined) line.rawBytes(Buffer.from(programFields(program)));
   if (span !== undefined) line.rawBytes(Buffer.from(`,"span":${toJsonLine(span)}`));
 }

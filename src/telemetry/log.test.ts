@@ -120,6 +120,12 @@ test("a function's exchange tells its time, and what it noted on its span", asyn
   expect(line).toMatchObject({ operationId: "listPets", functionMs: 0.42, span });
 });
 
+test("an exchange that ran into a limit, or was tried on several instances, says so", async () => {
+  const events = (log: Log): void => log.exchange({ ...receipt, status: 502, serviceMs: 1.5, attempts: 2, limit: "memory" });
+  expect((await writtenJson(events))[0]).toMatchObject({ status: 502, serviceMs: 1.5, attempts: 2, limit: "memory" });
+  expect(await written({ format: "pretty" }, events)).toContain("(service 1.5) 2 attempts limits.memory 0190f0c8");
+});
+
 test("lines of one operation differ in what differs, whichever instance served it", async () => {
   const receipts: Receipt[] = [
     { ...receipt, instance: "one" },

@@ -25,6 +25,8 @@ export function formatPrettyExchange(receipt: Receipt, time: string, colours: bo
   const steps = formatSteps(receipt);
   if (steps !== "") parts.push(paint("gray", `(${steps})`));
   if (program !== undefined) parts.push(formatUse(program));
+  if (receipt.attempts !== undefined) parts.push(`${receipt.attempts} attempts`);
+  if (receipt.limit !== undefined) parts.push(paint("yellow", `limits.${receipt.limit}`));
   parts.push(paint("gray", shownId(receipt.requestId)));
   const why = [error, detail].filter((text) => text !== undefined).join(": ");
   if (why !== "") parts.push(paint(statusStyle(status), escapeForTerminal(why)));
@@ -101,7 +103,7 @@ export function formatPrettyHostEvent({ level, message, fields }: HostEvent, tim
   return `${paint("gray", time)} ${label} ${escapeForTerminal(message)}${formatFields(fields, paint)}`;
 }
 
-function formatSteps({ queueMs, program, functionMs }: Receipt): string {
+function formatSteps({ queueMs, program, functionMs, serviceMs }: Receipt): string {
   const steps = [
     // Waiting is worth a word only where there was some.
     ["queue", queueMs === undefined || queueMs < 1 ? undefined : queueMs],
@@ -109,6 +111,7 @@ function formatSteps({ queueMs, program, functionMs }: Receipt): string {
     ["spawn", program?.spawnMs],
     ["run", program?.runMs],
     ["function", functionMs],
+    ["service", serviceMs],
   ] as const;
   return steps.flatMap(([name, ms]) => (ms === undefined ? [] : [`${name} ${toMs(ms)}`])).join(", ");
 }
