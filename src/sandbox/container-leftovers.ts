@@ -69,22 +69,28 @@ function containerOf(pid: number): string | undefined {
   }
 }
 
-/** The groups that runc makes itself, in the hierarchies' roots. */
-function abandonedRuntimeGroups(): string[] {
-  return readMounts()
-    .filter(({ type }) => type === "cgroup" || type === "cgroup2")
-    .flatMap(({ point }) => {
-      try {
-        return readdirSync(point)
-          .filter(isAbandoned)
-          .map((name) => join(point, name));
-      } catch {
-        return [];
-      }
-    });
+/**
+ * Where runc makes a group of its own for each container: version 1 of devices alone, which is all that it sees. The others are
+ * the instance's (instance-groups.ts).
+ */
+export function runtimeGroupRoots(): string[] {
+  return readMounts().flatMap(({ type, superOptions, point }) => (type === "cgroup" && superOptions.includes("devices") ? [point] : []));
 }
 
-function removeEmpty(folder: string): boolean {
+function abandonedRuntimeGroups(): string[] {
+  return runtimeGroupRoots().flatMap((point) => {
+    try {
+      return readdirSync(point)
+        .filter(isAbandoned)
+        .map((name) => join(point, name));
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Removes a group in which no process is. False: there is one. */
+export function removeEmpty(folder: string): boolean {
   try {
     rmdirSync(folder);
     return true;

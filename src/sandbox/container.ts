@@ -13,6 +13,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ownCommands } from "../config/surroundings.ts";
 import { Container, copySecrets, makeBundle } from "./container-instance.ts";
+import { removeEmpty, runtimeGroupRoots } from "./container-leftovers.ts";
 import { inside, makeSkeleton, planRoot, type RootPlan } from "./container-root.ts";
 import { type ContainerTools, ContainerFailure, findContainerTools } from "./container-tools.ts";
 import { groupName } from "./group-names.ts";
@@ -242,6 +243,8 @@ class Making {
       // There is none then.
     }
     await this.#attached?.mounts.unmount(this.#attached.targets).catch(() => {});
+    if (this.#tools.runtime.name === "runc")
+      for (const root of runtimeGroupRoots()) removeEmpty(join(root, groupName(this.#options.instance)));
     await Promise.all([
       this.#slot?.remove(),
       ...[this.#folder, this.#slots].map((folder) => rm(folder, { recursive: true, force: true }).catch(() => {})),

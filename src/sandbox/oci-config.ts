@@ -93,6 +93,8 @@ export function ociConfig(plan: ContainerPlan): object {
       ],
       ...idMappings(plan.ids),
       ...(plan.groupPath === undefined ? {} : { cgroupsPath: plan.groupPath }),
+      // What the host mounts later is to follow; crun makes all private otherwise.
+      rootfsPropagation: "rslave",
       seccomp: seccompFor(plan.architecture),
       maskedPaths,
       readonlyPaths,
