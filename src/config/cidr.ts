@@ -69,7 +69,8 @@ function fromBytes(bytes: readonly number[]): bigint {
   return bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 }
 
-function formatAddress(bits: bigint, version: 4 | 6): string {
+/** The one canonical form of an address (RFC 5952). */
+export function formatAddress(bits: bigint, version: 4 | 6): string {
   if (version === 4) return [24n, 16n, 8n, 0n].map((shift) => String((bits >> shift) & 255n)).join(".");
   const groups = Array.from({ length: 8 }, (_, at) => ((bits >> BigInt(112 - 16 * at)) & 0xffffn).toString(16)).join(":");
   return new URL(`http://[${groups}]`).hostname.slice(1, -1);

@@ -2,15 +2,18 @@
  * The bridge of a host: a switch in the kernel, that has the first address of a private subnet and is the gateway of all that is
  * plugged into it. Its name and its subnet are the first that nobody on this machine has.
  */
+import { type Cidr, cidrs, overlaps, parseCidr } from "../config/cidr.ts";
 import { CommandFailure, listIp, runIp, tryIp } from "./network-commands.ts";
-import { addressAt, type Cidr, contains, following, formatCidr, macOf, overlaps, parseCidr } from "./network-cidr.ts";
+import { addressAt, following, formatCidr, macOf, toCidr } from "./network-cidr.ts";
 import { NetworkFailure } from "./network-failure.ts";
 
 /** IFNAMSIZ of the kernel's include/uapi/linux/if.h, without its NUL. */
 const nameCharactersMax = 15;
 const namesMax = 64;
+const followersMax = 10;
 const roundsMax = 20;
 const backOffMsMax = 50;
+const multicast = cidrs("224.0.0.0/4", "ff00::/8");
 
 /** The first of each that is free. */
 export interface SubnetsWanted {
@@ -46,12 +49,11 @@ export function bridgeNames(first: string): string[] {
 
 /** A subnet's candidates: itself where it was chosen by somebody; of the default also its followers and other private ones. */
 export function candidates(stated: string, standard: string, others: readonly string[]): Cidr[] {
-  const first = parseCidr(stated);
-  if (first === undefined) return [];
+  const first = toCidr(stated);
   if (stated !== standard) return [first];
   const followers = [first];
-  for (let last = first; followers.length < 10; followers.push(last)) last = following(last);
-  return [...followers, ...others.map(parseCidr).filter((block) => block !== undefined)];
+  for (let last = first; followers.length < followersMax; followers.push(last)) last = following(last);
+  return [...followers, ...cidrs(...others)];
 }
 
 /**
@@ -101,12 +103,12 @@ export function isTaken(error: unknown): boolean {
  */
 async function claim(bridge: string, wanted: readonly Cidr[]): Promise<Cidr> {
   for (let round = 0; ; round++) {
-    const routes = await othersRoutes(bridge, wanted[0]?.family ?? 4);
+    const routes = await othersRoutes(bridge, wanted[0]?.version ?? 4);
     const subnet = freeSubnet(wanted, routes);
     if (subnet === undefined || round === roundsMax) throw inUse(wanted, routes);
     const address = `${addressAt(subnet, 1n)}/${subnet.prefix} dev ${bridge}`;
-    await runIp([`addr add ${address}${subnet.family === 6 ? " nodad" : ""}`]);
-    if (holderOf(subnet, await othersRoutes(bridge, subnet.family)) === undefined) return subnet;
+    await runIp([`addr add ${address}${subnet.version === 6 ? " nodad" : ""}`]);
+    if (holderOf(subnet, await othersRoutes(bridge, subnet.version)) === undefined) return subnet;
     await runIp([`addr del ${address}`]);
     await Bun.sleep(Math.random() * backOffMsMax);
   }
@@ -117,10 +119,10 @@ function inUse(wanted: readonly Cidr[], routes: readonly Route[]): NetworkFailur
   const holder = wanted.map((block) => holderOf(block, routes)).find((route) => route !== undefined);
   const name = first === undefined ? "" : formatCidr(first);
   const others = wanted.length > 1 ? ` and ${wanted.length - 1} others are` : " is";
-  const flag = first?.family === 6 ? "subnet6" : "subnet";
+  const flag = first?.version === 6 ? "subnet6" : "subnet";
   return new NetworkFailure(
     `Cannot use the subnet ${name} for containers: it${others} in use${holder === undefined ? "" : `: ${formatCidr(holder.to)} is ${holder.device}'s`}`,
-    `Choose a private one that no route leads to ("ip route show table all" lists them), by the setting network.${flag}`,
+    `Choose a private one that no route leads to ("ip route show table all" lists them), by --${flag}`,
   );
 }
 
@@ -131,8 +133,8 @@ async function indexOf(bridge: string): Promise<number> {
   throw new CommandFailure(`The bridge ${bridge} is gone`);
 }
 
-async function othersRoutes(bridge: string, family: 4 | 6): Promise<Route[]> {
-  const routes = toRoutes(await listIp(`-${family}`, "route", "show", "table", "all"));
+async function othersRoutes(bridge: string, version: 4 | 6): Promise<Route[]> {
+  const routes = toRoutes(await listIp(`-${version}`, "route", "show", "table", "all"));
   return routes.filter(({ device }) => device !== bridge);
 }
 
@@ -141,15 +143,10 @@ export function toRoutes(list: readonly unknown[]): Route[] {
   const routes: Route[] = [];
   for (const entry of list) {
     if (typeof entry !== "object" || entry === null || !("dst" in entry) || typeof entry.dst !== "string") continue;
-    const to = parseCidr(entry.dst);
+    const to = parseCidr(entry.dst.includes("/") ? entry.dst : `${entry.dst}/${entry.dst.includes(":") ? 128 : 32}`);
     const device = "dev" in entry && typeof entry.dev === "string" ? entry.dev : undefined;
-    if (to === undefined || device === undefined || to.prefix === 0 || isMulticast(to)) continue;
-    routes.push({ to, device });
+    if (!to.ok || device === undefined || to.cidr.prefix === 0 || multicast.some((groups) => overlaps(groups, to.cidr))) continue;
+    routes.push({ to: to.cidr, device });
   }
   return routes;
-}
-
-function isMulticast({ family, first, prefix }: Cidr): boolean {
-  const all: Cidr = family === 4 ? { family, first: 0xe0000000n, prefix: 4 } : { family, first: 0xffn << 120n, prefix: 8 };
-  return contains(all, addressAt({ family, first, prefix }, 0n));
 }

@@ -8,7 +8,7 @@ import { findSystemTool } from "../config/surroundings.ts";
 const timeoutMs = 30_000;
 const errorCharactersMax = 500;
 
-export const networkTools = { ip: "iproute2", nft: "nftables", nsenter: "util-linux" } as const;
+export const networkTools = { ip: "iproute2", nft: "nftables", nsenter: "util-linux", unshare: "util-linux" } as const;
 export type NetworkTool = keyof typeof networkTools;
 
 /** A tool refused. */

@@ -8,7 +8,8 @@
  *
  * Instances need not know that they are not on one wire: the redirects that a router sends in such a case are dropped.
  */
-import { addressAt, type Cidr, formatCidr, halves } from "./network-cidr.ts";
+import type { Cidr } from "../config/cidr.ts";
+import { addressAt, formatCidr, halves } from "./network-cidr.ts";
 
 export interface RuledNetwork {
   /** Also the table's name. */

@@ -6,10 +6,12 @@
  * Namespaces are made ahead: taking one costs nothing on the way of a cold start.
  */
 import type { NetworkMode } from "../config/app.ts";
+import type { Cidr } from "../config/cidr.ts";
+import { type Checked, networkDefaults, toBridge, toSubnet, toSubnet6 } from "../config/network-settings.ts";
 import { findSystemTool } from "../config/surroundings.ts";
 import { Addresses } from "./network-addresses.ts";
 import { type Bridge, bridgeNames, candidates, isTaken, makeBridge, removeBridge, type SubnetsWanted } from "./network-bridge.ts";
-import { addressAt, type Cidr, formatCidr, halves, macOf, parseCidr, sizeOf } from "./network-cidr.ts";
+import { addressAt, formatCidr, halves, macOf, sizeOf } from "./network-cidr.ts";
 import { CommandFailure, networkTools, type NetworkTool, tryIp } from "./network-commands.ts";
 import { NetworkFailure } from "./network-failure.ts";
 import { Firewall } from "./network-firewall.ts";
@@ -17,6 +19,7 @@ import { enableForwarding, hasIpv6 } from "./network-forwarding.ts";
 import { Gatherer } from "./network-gatherer.ts";
 import { hostsLines, resolvingFor } from "./network-names.ts";
 import { makeNamespaces, type Namespace, pathOf, removeNamespaces } from "./network-namespace.ts";
+import { otherFirewallsIfAny } from "./network-other-firewalls.ts";
 import { ownerMark } from "./network-owner.ts";
 import { Stock } from "./network-stock.ts";
 import { bytesOf, linkNames } from "./network-usage.ts";
@@ -27,14 +30,10 @@ export { sweepNetworks } from "./network-leftovers.ts";
 export interface NetworkSettings {
   /** Of the bridge, and of the nftables table. The first free one of it and its followers is taken: "urocket0", "urocket1", … */
   readonly bridge: string;
-  /** CIDR, /8 to /28; the bridge has its first address. One that is not the default has to be free. */
+  /** CIDR; the bridge has its first address. In the default's place the next that is free is taken; any other has to be free. */
   readonly subnet: string;
-  /** CIDR, /32 to /96. */
   readonly subnet6: string;
 }
-
-/** Where one of the subnets is in use, the next free one is taken in its place. The IPv6 one is a unique local block (RFC 4193). */
-export const networkDefaults: NetworkSettings = { bridge: "urocket0", subnet: "10.201.0.0/16", subnet6: "fd75:726f:636b:c9::/64" };
 
 export interface Network {
   /** As it came to be named: what a firewall of the machine's own has to let through. */
@@ -83,13 +82,16 @@ const otherSubnets = ["172.24.0.0/16", "172.25.0.0/16", "172.26.0.0/16", "172.27
 export async function openNetwork(settings: NetworkSettings, onWarning: (message: string) => void = () => undefined): Promise<Network> {
   refuseWithoutTools();
   const ipv6 = await hasIpv6();
-  const name = checkedBridge(settings.bridge);
+  const name = checked(settings.bridge, toBridge);
   const wanted = {
-    subnets: checkedSubnets(settings.subnet, networkDefaults.subnet, 4, otherSubnets),
-    subnets6: ipv6 ? checkedSubnets(settings.subnet6, networkDefaults.subnet6, 6, []) : [],
+    subnets: candidates(checked(settings.subnet, toSubnet), networkDefaults.subnet, otherSubnets),
+    subnets6: ipv6 ? candidates(checked(settings.subnet6, toSubnet6), networkDefaults.subnet6, []) : [],
   };
   const { bridge, firewall } = await explained(() => makeBoth(name, wanted));
   for (const warning of await enableForwarding(bridge.subnet6 !== undefined)) onWarning(warning);
+  for (const { problem, fix } of await otherFirewallsIfAny(bridge.name)) {
+    onWarning(`A firewall keeps containers from the outside: ${problem}; let them through by "${fix}"`);
+  }
   const resolving = await resolvingFor({ mode: "open", gateway: bridge.gateway, ipv6 });
   if (resolving.problem !== undefined) onWarning(resolving.problem);
   return new BridgedNetwork(bridge, firewall);
@@ -126,8 +128,9 @@ class BridgedNetwork implements Network {
     if (bridge.gateway6 !== undefined) this.gateway6 = bridge.gateway6;
     this.#firewall = firewall;
     const half = Number(sizeOf(halves(bridge.subnet)[0]));
+    const room = bridge.subnet6 === undefined ? half : Math.min(half, Number(sizeOf(halves(bridge.subnet6)[0])));
     // The lower half begins with the network's own address and the bridge's, the upper ends with the broadcast's.
-    this.#addresses = { open: new Addresses({ from: 2, to: half }), internal: new Addresses({ from: half, to: 2 * half - 1 }) };
+    this.#addresses = { open: new Addresses({ from: 2, to: room }), internal: new Addresses({ from: 1, to: room - 1 }) };
     this.#making = new Gatherer((some) => makeNamespaces(bridge, some).then(() => some.map(() => undefined)), namespacesAtOnceMax);
     this.#removing = new Gatherer((some) => removeNamespaces(bridge, some).then(() => some.map(() => undefined)), slotsMax);
     void this.#stock("open").fill();
@@ -171,17 +174,12 @@ class BridgedNetwork implements Network {
     if (mode === "none") return { name, mode };
     const index = this.#addresses[mode].take();
     if (index === undefined) throw exhausted(this.#bridge, mode, this.#addresses[mode].size);
-    const address = addressAt(this.#bridge.subnet, BigInt(index));
+    const { subnet, subnet6 } = this.#bridge;
+    const address = addressAt(halfOf(subnet, mode), BigInt(index));
+    const address6 = subnet6 === undefined ? undefined : addressAt(halfOf(subnet6, mode), BigInt(index));
     // A link's name is unique within the machine: the bridge's number is, as long as there is the bridge.
-    const wired = { link: `ur${this.#bridge.index}-${number}`, mac: macOf(address), address, address6: this.#address6(mode, index) };
+    const wired = { link: `ur${this.#bridge.index}-${number}`, mac: macOf(address), address, address6 };
     return { name, mode, index, wired };
-  }
-
-  #address6(mode: Mode, index: number): string | undefined {
-    const { subnet6 } = this.#bridge;
-    if (subnet6 === undefined) return undefined;
-    const [open, internal] = halves(subnet6);
-    return addressAt(mode === "open" ? open : internal, BigInt(index));
   }
 
   #slot(held: Held, resolvConf: string): NetworkSlot {
@@ -243,6 +241,10 @@ class BridgedNetwork implements Network {
   }
 }
 
+function halfOf(block: Cidr, mode: Mode): Cidr {
+  return halves(block)[mode === "open" ? 0 : 1];
+}
+
 async function makeBoth(first: string, wanted: SubnetsWanted): Promise<{ bridge: Bridge; firewall: Firewall }> {
   const owner = ownerMark();
   for (const name of bridgeNames(first)) {
@@ -277,27 +279,11 @@ function refuseWithoutTools(): void {
   );
 }
 
-function checkedBridge(name: string): string {
-  if (/^[a-zA-Z][a-zA-Z0-9_-]{0,14}$/.test(name)) return name;
-  throw new NetworkFailure(
-    `Cannot name the bridge "${name}": a name has 1 to 15 letters, digits, "-" and "_", and begins with a letter`,
-    `Choose one like "${networkDefaults.bridge}"`,
-  );
-}
-
-const prefixes = { 4: { from: 8, to: 28 }, 6: { from: 32, to: 96 } } as const;
-
-function checkedSubnets(stated: string, standard: string, family: 4 | 6, others: readonly string[]): Cidr[] {
-  const block = parseCidr(stated);
-  const { from, to } = prefixes[family];
-  const proper = block !== undefined && block.family === family && block.prefix >= from && block.prefix <= to;
-  const mended = proper ? formatCidr(block) : undefined;
-  if (proper && addressAt(block, 0n) === addressAt(parseCidr(stated.split("/")[0] ?? "") ?? block, 0n))
-    return candidates(stated, standard, others);
-  throw new NetworkFailure(
-    `Cannot use the subnet "${stated}" for containers: ${mended === undefined ? `it is no IPv${family} block of /${from} to /${to}` : "it does not begin at the start of its block"}`,
-    `Write it like ${mended ?? standard}`,
-  );
+/** What settings say in words, and not yet checked where somebody made them by hand. */
+function checked(text: string, check: (text: string) => Checked<string>): string {
+  const result = check(text);
+  if (result.ok) return result.value;
+  throw new NetworkFailure(`Cannot use "${text}" for the network of containers: ${result.message}`, result.hint);
 }
 
 function tooMany(): NetworkFailure {
