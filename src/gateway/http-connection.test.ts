@@ -8,6 +8,7 @@ import type { Socket } from "bun";
 import type { BodySink, FrontExchange, FrontHandler } from "./front.ts";
 import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import { httpLimits } from "./http-limits.ts";
+import { TrustedProxies } from "./trusted-proxies.ts";
 
 /** What a connection does with its socket, kept. */
 class MemorySocket {
@@ -37,6 +38,7 @@ function connectionOf(handler: FrontHandler): { socket: MemorySocket; connection
   const context: ConnectionContext = {
     handler,
     limits: httpLimits,
+    proxies: new TrustedProxies(),
     isDraining: false,
     nowMs: 0,
     date: "now",

@@ -4,20 +4,25 @@
  */
 import type { Socket } from "bun";
 import type { Receipt } from "../telemetry/receipt.ts";
-import type { BodySink, FrontHandler, HeaderList } from "./front.ts";
+import { directOrigin, type Origin, toldOrigin, withBelieved, withoutForwarding } from "./forwarded.ts";
+import type { BodySink, FrontHandler, FrontTunnel, HeaderList } from "./front.ts";
 import { type BodyCutter, cutterOf } from "./http-body.ts";
 import { type ExchangeConnection, HttpExchange } from "./http-exchange.ts";
-import { parseHead, type RefusedHead } from "./http-head.ts";
+import { parseHead, type RefusedHead, type RequestHead } from "./http-head.ts";
 import { aheadBytesMax, type HttpLimits, skippedBytesMax } from "./http-limits.ts";
 import { HttpOutput, type Piece } from "./http-output.ts";
 import { type Phase, type PhaseEvent, phaseAfter } from "./http-phase.ts";
 import { responseHead } from "./http-response-head.ts";
+import { HttpTunnel, type TunnelConnection } from "./http-tunnel.ts";
 import { type Problem, problemBody, problemMediaType, problemStatus } from "./problem.ts";
+import type { TrustedProxies } from "./trusted-proxies.ts";
 
 /** What connections share. */
 export interface ConnectionContext {
   readonly handler: FrontHandler;
   readonly limits: HttpLimits;
+  /** Whose word is taken for whom they ask. */
+  readonly proxies: TrustedProxies;
   /** Every connection ends with its next answer. */
   readonly isDraining: boolean;
   /** `performance.now()` of the last sweep. */
@@ -34,20 +39,26 @@ const gatheredBytesMax = 64 * 1024;
 /** What may wait for a client, at most: whoever writes on against a `write` that returned false is cut off. */
 const unsentBytesMax = 64 * 1024 * 1024;
 
-export class HttpConnection implements ExchangeConnection {
+export class HttpConnection implements ExchangeConnection, TunnelConnection {
   readonly #context: ConnectionContext;
   readonly #socket: Socket<HttpConnection>;
   readonly #output: HttpOutput;
   #phase: Phase = "head";
   /** When the phase's time began to run, in the sweep's time. */
   #sinceMs: number;
-  #client: string | undefined;
+  /** The peer's address, and whether it is a trusted proxy's: of who has made a request. */
+  #peer: string | undefined;
+  #isTrusted: boolean | undefined;
+  /** Of the last request of a peer that is not trusted. */
+  #origin: Origin | undefined;
   /** What has come and has not been read, from `#at` on; undefined: nothing. */
   #input: Buffer | undefined;
   #at = 0;
   /** Part of a request's head has come. */
   #isHeadBegun = false;
   #exchange: HttpExchange | undefined;
+  /** What the connection has become. */
+  #tunnel: HttpTunnel | undefined;
   /** The body of the request under way; undefined: it has none. */
   #body: BodyCutter | undefined;
   #sink: BodySink | undefined;
@@ -63,6 +74,7 @@ export class HttpConnection implements ExchangeConnection {
   /** The client may still be sending when we have said all. */
   #lingers = false;
   #peerEnded = false;
+  #hasShutDown = false;
   #isAdvancing = false;
   #isDelivering = false;
   #isFlushPlanned = false;
@@ -72,10 +84,6 @@ export class HttpConnection implements ExchangeConnection {
     this.#context = context;
     this.#output = new HttpOutput(socket);
     this.#sinceMs = context.nowMs;
-  }
-
-  get client(): string | undefined {
-    return this.#client;
   }
 
   get date(): string {
@@ -108,13 +116,15 @@ export class HttpConnection implements ExchangeConnection {
     this.#output.flush();
     if (this.#output.isBlocked) return;
     this.#exchange?.onWritable?.();
+    this.#tunnel?.onWritable?.();
     this.#advance();
   }
 
-  /** The client sends nothing any more. Whether it still reads cannot be told; nearly always it has left. */
+  /** The client sends nothing any more. Whether it still reads cannot be told; nearly always it has left, where it speaks HTTP. */
   ended(): void {
     this.#peerEnded = true;
-    if (this.#phase === "finishing") {
+    if (this.#phase === "tunnel") this.#advance();
+    else if (this.#phase === "finishing") {
       this.#isLast = true;
       this.#advance();
     } else this.#close();
@@ -143,6 +153,7 @@ export class HttpConnection implements ExchangeConnection {
       case "lingering":
         return forMs > limits.lingerMs ? this.#close() : undefined;
       case "exchange":
+      case "tunnel":
       case "closed":
         return;
     }
@@ -171,7 +182,7 @@ export class HttpConnection implements ExchangeConnection {
       exchangeId: requestId,
       method,
       path: target.split("?", 1)[0] ?? "",
-      client: this.#client ?? addressOf(this.#socket),
+      client: addressOf(this.#socket),
       status,
       error: refusal.kind,
       detail: refusal.detail,
@@ -230,6 +241,21 @@ export class HttpConnection implements ExchangeConnection {
     return !output.isBlocked;
   }
 
+  switched(head: string): FrontTunnel {
+    if (!this.#go("switched")) return new HttpTunnel(undefined);
+    const tunnel = (this.#tunnel = new HttpTunnel(this));
+    this.#exchange = this.#sink = undefined;
+    this.#isPaused = false;
+    this.#output.sendWhole(head, "", 0);
+    // What came behind the request is told when whoever asked for the tunnel has it.
+    queueMicrotask(() => this.#advance());
+    return tunnel;
+  }
+
+  tunnelChanged(): void {
+    this.#advance();
+  }
+
   answered(isLast: boolean): void {
     if (!this.#go("answered")) return;
     this.#exchange = undefined;
@@ -254,7 +280,7 @@ export class HttpConnection implements ExchangeConnection {
     this.#isFlushPlanned = false;
     if (this.#phase === "closed") return;
     this.#output.flush();
-    if (this.#phase === "finishing") this.#advance();
+    if (this.#phase === "finishing" || this.#tunnel?.hasEnded === true) this.#advance();
   }
 
   // Forward
@@ -278,6 +304,8 @@ export class HttpConnection implements ExchangeConnection {
         return (this.#phase as Phase) !== "exchange";
       case "finishing":
         return this.#finish();
+      case "tunnel":
+        return this.#tunnel !== undefined && this.#carry(this.#tunnel);
       case "lingering":
       case "closed":
         return false;
@@ -301,11 +329,28 @@ export class HttpConnection implements ExchangeConnection {
     this.#at = head.end;
     this.#go("request");
     this.#isHeadBegun = false;
-    this.#client ??= addressOf(this.#socket);
     this.#body = head.framing === 0 ? undefined : cutterOf(head.framing);
     this.#expectsContinue = head.expectsContinue;
-    this.#handle(new HttpExchange(head, this));
+    this.#handle(this.#exchangeOf(head));
     return true;
+  }
+
+  #exchangeOf(head: RequestHead): HttpExchange {
+    if (this.#isTrusted === undefined) {
+      this.#peer = addressOf(this.#socket);
+      this.#isTrusted = this.#peer !== undefined && this.#context.proxies.has(this.#peer);
+    }
+    if (!head.isForwarded) return new HttpExchange(head, this.#directOrigin(head.host), this);
+    if (!this.#isTrusted || this.#peer === undefined) {
+      return new HttpExchange({ ...head, headers: withoutForwarding(head.headers) }, this.#directOrigin(head.host), this);
+    }
+    const origin = toldOrigin(this.#peer, head.host, head.headers, this.#context.proxies);
+    return new HttpExchange({ ...head, headers: withBelieved(head.headers, origin) }, origin, this);
+  }
+
+  #directOrigin(host: string | undefined): Origin {
+    const known = this.#origin;
+    return known !== undefined && known.host === host ? known : (this.#origin = directOrigin(this.#peer, host));
   }
 
   #handle(exchange: HttpExchange): void {
@@ -332,7 +377,7 @@ export class HttpConnection implements ExchangeConnection {
     const body = this.#body;
     if (body === undefined || body.state === "whole") {
       this.#sink = undefined;
-      sink.end();
+      sink.end(body?.trailers);
       return false;
     }
     if (body.state === "malformed") {
@@ -345,6 +390,25 @@ export class HttpConnection implements ExchangeConnection {
     this.#at = body.at;
     if (piece !== undefined) sink.chunk(piece);
     return true;
+  }
+
+  /** Goes on with a tunnel. */
+  #carry(tunnel: HttpTunnel): boolean {
+    if (this.#hasInput()) {
+      if (tunnel.isPaused) return false;
+      const chunk = (this.#input as Buffer).subarray(this.#at);
+      this.#at = (this.#input as Buffer).length;
+      tunnel.received(chunk);
+      return true;
+    }
+    if (this.#peerEnded) tunnel.clientEnded();
+    if (!tunnel.hasEnded || this.#output.pendingBytes > 0) return false;
+    if (this.#peerEnded) this.#close();
+    else if (!this.#hasShutDown) {
+      this.#hasShutDown = true;
+      this.#socket.shutdown();
+    }
+    return false;
   }
 
   #finish(): boolean {
@@ -393,11 +457,18 @@ export class HttpConnection implements ExchangeConnection {
       aheadBytes = input.length - this.#at;
       if (aheadBytes === 0) this.#input = undefined;
     }
-    const isFull = aheadBytes > (this.#sink === undefined ? aheadBytesMax : 0) && this.#phase !== "lingering";
+    const isFull = this.#mustWait(aheadBytes);
     if (isFull === this.#isSocketPaused || this.#phase === "closed") return;
     this.#isSocketPaused = isFull;
     if (isFull) this.#socket.pause();
     else this.#socket.resume();
+  }
+
+  /** Whether the client is not to send any more for now. @param aheadBytes of it that nobody has taken. */
+  #mustWait(aheadBytes: number): boolean {
+    if (this.#phase === "lingering") return false;
+    if (this.#tunnel !== undefined) return this.#tunnel.isPaused;
+    return aheadBytes > (this.#sink === undefined ? aheadBytesMax : 0);
   }
 
   #hasInput(): boolean {
@@ -414,7 +485,8 @@ export class HttpConnection implements ExchangeConnection {
     this.#context.defect(
       new Error(`An answer was written on against a client that does not read: ${this.#output.pendingBytes} bytes wait`),
     );
-    this.#exchange?.breakOff();
+    if (this.#tunnel === undefined) this.#exchange?.breakOff();
+    else this.terminate();
     return false;
   }
 
@@ -428,10 +500,12 @@ export class HttpConnection implements ExchangeConnection {
 
   #leave(): void {
     const exchange = this.#exchange;
-    this.#exchange = this.#sink = this.#body = this.#input = undefined;
+    const tunnel = this.#tunnel;
+    this.#exchange = this.#sink = this.#body = this.#input = this.#tunnel = undefined;
     this.#output.discard();
     this.#context.closed(this);
     exchange?.gone();
+    tunnel?.gone();
   }
 
   /** Whether the event could happen. */

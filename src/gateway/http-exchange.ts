@@ -1,19 +1,24 @@
 /** A request as the gateway gets it, with the answer that it gives: which bytes an answer is, and when it is whole. */
-import type { BodySink, FrontExchange, HeaderList } from "./front.ts";
+import type { Origin } from "./forwarded.ts";
+import type { BodySink, FrontExchange, FrontTunnel, HeaderList } from "./front.ts";
 import type { RequestHead } from "./http-head.ts";
+import { acceptsTrailers } from "./http-hops.ts";
 import {
   type ConnectionWord,
   headerOf,
+  interimHead,
   isWithoutBody,
   type ResponseFraming,
   responseHead,
+  trailerLines,
   writeResponseHead,
 } from "./http-response-head.ts";
 import { page, type Piece } from "./http-output.ts";
+import { isTrailer } from "./http-trailers.ts";
+import { HttpTunnel } from "./http-tunnel.ts";
 
 /** The connection that an exchange is on. */
 export interface ExchangeConnection {
-  readonly client: string | undefined;
   /** The Date header's value. */
   readonly date: string;
   /** The connection ends with this answer, whatever the client asked for. */
@@ -25,6 +30,8 @@ export interface ExchangeConnection {
   sendWhole(head: string | number, body: Piece, bodyBytes: number): void;
   /** @returns false: the client is slow. */
   sendPieces(before: string, chunk?: Uint8Array): boolean;
+  /** The connection is no longer HTTP. @param head of the answer that says so. */
+  switched(head: string): FrontTunnel;
   /** The answer is whole. @param isLast the connection ends with it. */
   answered(isLast: boolean): void;
   /** Ends the connection. @param isReset so that the client cannot take what it has for the whole. */
@@ -39,6 +46,7 @@ export class HttpExchange implements FrontExchange {
   onClosed: (() => void) | undefined;
   readonly #head: RequestHead;
   readonly #connection: ExchangeConnection;
+  readonly #origin: Origin;
   #answer: "none" | "begun" | "over" = "none";
   #isLast = false;
   /** Of an answer that has begun. */
@@ -47,8 +55,9 @@ export class HttpExchange implements FrontExchange {
   /** What is missing of an announced Content-Length. */
   #missingBytes = 0;
 
-  constructor(head: RequestHead, connection: ExchangeConnection) {
+  constructor(head: RequestHead, origin: Origin, connection: ExchangeConnection) {
     this.#head = head;
+    this.#origin = origin;
     this.#connection = connection;
   }
 
@@ -61,7 +70,7 @@ export class HttpExchange implements FrontExchange {
   }
 
   get host(): string | undefined {
-    return this.#head.host;
+    return this.#origin.host;
   }
 
   get headers(): HeaderList {
@@ -69,7 +78,19 @@ export class HttpExchange implements FrontExchange {
   }
 
   get client(): string | undefined {
-    return this.#connection.client;
+    return this.#origin.client;
+  }
+
+  get proto(): "http" | "https" {
+    return this.#origin.proto;
+  }
+
+  get forwarding(): HeaderList {
+    return this.#origin.forwarding;
+  }
+
+  get upgrade(): string | undefined {
+    return this.#head.upgrade;
   }
 
   get hasBody(): boolean {
@@ -118,6 +139,22 @@ export class HttpExchange implements FrontExchange {
     this.#connection.answered(isLast);
   }
 
+  inform(status: number, headers: HeaderList): void {
+    if (status < 102) throw new RangeError(`Cannot tell status ${status} before an answer: it has a meaning to the connection`);
+    if (this.#answer === "none" && !this.#head.isHttp10) this.#connection.sendWhole(interimHead(status, headers, ""), noBody, 0);
+  }
+
+  switchProtocols(headers: HeaderList): FrontTunnel {
+    if (this.#answer === "over") return new HttpTunnel(undefined);
+    const { upgrade } = this.#head;
+    if (this.#answer === "begun" || upgrade === undefined)
+      throw new Error("Cannot switch protocols: nobody asked for it, or an answer has begun");
+    const agreed = headerOf(headers, "upgrade") === undefined ? [...headers, "upgrade", upgrade] : headers;
+    const head = interimHead(101, agreed, "upgrade");
+    this.#answer = "over";
+    return this.#connection.switched(head);
+  }
+
   begin(status: number, headers: HeaderList): void {
     if (this.#answer === "over") return;
     if (this.#answer === "begun") throw new Error("Cannot begin an answer: one has begun");
@@ -144,15 +181,16 @@ export class HttpExchange implements FrontExchange {
     return this.#connection.sendPieces("", chunk);
   }
 
-  end(): void {
+  end(trailers?: HeaderList): void {
     if (this.#answer === "none") throw new Error("Cannot end an answer: none has begun");
     if (this.#answer === "over") return;
     if (this.#missingBytes > 0) {
       this.#fail(`An answer of ${this.#framing} bytes ended ${this.#missingBytes} bytes early`);
       return;
     }
+    const last = this.#framing === "chunked" ? `${this.#isFirstChunk ? "" : "\r\n"}0\r\n${this.#trailers(trailers)}\r\n` : "";
     this.#answer = "over";
-    if (this.#framing === "chunked") this.#connection.sendPieces(this.#isFirstChunk ? "0\r\n\r\n" : "\r\n0\r\n\r\n");
+    if (last !== "") this.#connection.sendPieces(last);
     this.#connection.answered(this.#isLast);
   }
 
@@ -172,6 +210,12 @@ export class HttpExchange implements FrontExchange {
     if (this.#answer === "over") return;
     this.#answer = "over";
     this.onClosed?.();
+  }
+
+  /** RFC 9110 §6.5.1: to who says that they are kept, and none that would change what was made of the answer. */
+  #trailers(trailers: HeaderList | undefined): string {
+    if (trailers === undefined || trailers.length === 0 || !acceptsTrailers(this.#head.headers)) return "";
+    return trailerLines(trailers.filter((_, index) => isTrailer(trailers[index - (index % 2)] ?? "")));
   }
 
   #fail(what: string): true {

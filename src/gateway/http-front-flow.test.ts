@@ -66,7 +66,7 @@ describe("a long body", () => {
           isPaused = true;
         }
       },
-      end: resolve,
+      end: () => resolve(),
       failed: () => undefined,
     });
     const before = await settled("what the client sent", () => sent);

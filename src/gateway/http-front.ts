@@ -8,11 +8,14 @@ import type { Front, FrontHandler } from "./front.ts";
 import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import { type HttpLimits, httpLimits } from "./http-limits.ts";
 import type { Refusal } from "./http-refusal.ts";
+import { readTrustedProxies, type TrustedProxies } from "./trusted-proxies.ts";
 
 export interface FrontOptions {
   readonly address: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Addresses and CIDR blocks of those who may say for whom a request comes, by `Forwarded` and `X-Forwarded-*`. Default: nobody. */
+  readonly trustedProxies?: readonly string[];
   /** Those that are not given: `httpLimits`. */
   readonly limits?: Partial<HttpLimits>;
   /** Told of what is answered without the handler: what was no request, came too slowly, or when there is no room. */
@@ -21,7 +24,7 @@ export interface FrontOptions {
   readonly onDefect?: (error: Error) => void;
 }
 
-/** @throws an Error with `code` EADDRINUSE, EACCES or EADDRNOTAVAIL when it cannot listen. */
+/** @throws RangeError for a trusted proxy that is none; an Error with `code` EADDRINUSE, EACCES or EADDRNOTAVAIL when it cannot listen. */
 export function openHttpFront(options: FrontOptions, handler: FrontHandler): Front {
   const front = new HttpFront(options, handler);
   front.listen();
@@ -34,6 +37,7 @@ const refusedConnectionsMax = 256;
 class HttpFront implements Front, ConnectionContext {
   readonly handler: FrontHandler;
   readonly limits: HttpLimits;
+  readonly proxies: TrustedProxies;
   isDraining = false;
   nowMs = performance.now();
   date = new Date().toUTCString();
@@ -47,6 +51,9 @@ class HttpFront implements Front, ConnectionContext {
     this.#options = options;
     this.limits = { ...httpLimits, ...options.limits };
     this.handler = handler;
+    const trusted = readTrustedProxies(options.trustedProxies ?? []);
+    if (!trusted.ok) throw new RangeError(trusted.problem);
+    this.proxies = trusted.proxies;
   }
 
   listen(): void {

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
 import { type Phase, phaseAfter, type PhaseEvent } from "./http-phase.ts";
 
-const phases: readonly Phase[] = ["head", "exchange", "finishing", "lingering", "closed"];
-const events: readonly PhaseEvent[] = ["request", "answered", "refused", "finished", "said-last", "gone"];
+const phases: readonly Phase[] = ["head", "exchange", "finishing", "tunnel", "lingering", "closed"];
+const events: readonly PhaseEvent[] = ["request", "answered", "switched", "refused", "finished", "said-last", "gone"];
 const possible: Readonly<Record<Phase, Partial<Record<PhaseEvent, Phase>>>> = {
   head: { request: "exchange", refused: "finishing", gone: "closed" },
-  exchange: { answered: "finishing", gone: "closed" },
+  exchange: { answered: "finishing", switched: "tunnel", gone: "closed" },
+  tunnel: { gone: "closed" },
   finishing: { finished: "head", "said-last": "lingering", gone: "closed" },
   lingering: { gone: "closed" },
   closed: {},

@@ -10,11 +10,13 @@ export type Phase =
   | "exchange"
   /** The answer is whole; what is left of it goes out, and what is left of the request's body is skipped. */
   | "finishing"
+  /** It is no longer HTTP. */
+  | "tunnel"
   /** We have said all we had to say. What the client still sends is dropped, so that it gets to see the answer. */
   | "lingering"
   | "closed";
 
-export type PhaseEvent = "request" | "answered" | "refused" | "finished" | "said-last" | "gone";
+export type PhaseEvent = "request" | "answered" | "switched" | "refused" | "finished" | "said-last" | "gone";
 
 /** The phase after an event; undefined: it cannot happen in this phase. */
 export function phaseAfter(phase: Phase, event: PhaseEvent): Phase | undefined {
@@ -24,10 +26,12 @@ export function phaseAfter(phase: Phase, event: PhaseEvent): Phase | undefined {
       if (event === "request") return "exchange";
       return event === "refused" ? "finishing" : undefined;
     case "exchange":
-      return event === "answered" ? "finishing" : undefined;
+      if (event === "answered") return "finishing";
+      return event === "switched" ? "tunnel" : undefined;
     case "finishing":
       if (event === "finished") return "head";
       return event === "said-last" ? "lingering" : undefined;
+    case "tunnel":
     case "lingering":
     case "closed":
       return undefined;

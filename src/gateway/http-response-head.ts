@@ -56,18 +56,8 @@ export function writeResponseHead(
   connection: ConnectionWord,
   date: string,
 ): number {
-  let at = write(target, 0, statusLine(status));
-  let hasDate = false;
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] as string;
-    if (!goodNames.has(name)) {
-      if (framingNames.has(name.toLowerCase())) continue;
-      checkName(name);
-    }
-    if (name === "date") hasDate = true;
-    at = writeValue(target, write(target, write(target, at, name), ": "), headers[index + 1] as string, name);
-    at = write(target, at, "\r\n");
-  }
+  hasDate = false;
+  let at = writeFields(target, write(target, 0, statusLine(status)), headers);
   if (!hasDate) at = write(target, write(target, write(target, at, "date: "), date), "\r\n");
   if (typeof framing === "number") at = write(target, write(target, write(target, at, "content-length: "), String(framing)), "\r\n");
   else if (framing === "chunked") at = write(target, at, "transfer-encoding: chunked\r\n");
@@ -80,12 +70,35 @@ let textPage = Buffer.allocUnsafe(4 * 1024);
 
 /** As `writeResponseHead`, as text. */
 export function responseHead(head: ResponseHead, framing: ResponseFraming, connection: ConnectionWord, date: string): string {
-  let bytes = writeResponseHead(textPage, head, framing, connection, date);
+  return writtenText((target) => writeResponseHead(target, head, framing, connection, date));
+}
+
+/** What is written to the beginning of a target, as text. @param writeTo returns its length, which may be more than the target has. */
+function writtenText(writeTo: (target: Uint8Array) => number): string {
+  let bytes = writeTo(textPage);
   if (bytes > textPage.length) {
     textPage = Buffer.allocUnsafe(bytes);
-    bytes = writeResponseHead(textPage, head, framing, connection, date);
+    bytes = writeTo(textPage);
   }
   return textPage.toString("latin1", 0, bytes);
+}
+
+/** Of the headers that were written last. */
+let hasDate = false;
+
+function writeFields(target: Uint8Array, from: number, headers: HeaderList): number {
+  let at = from;
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] as string;
+    if (!goodNames.has(name)) {
+      if (framingNames.has(name.toLowerCase())) continue;
+      checkName(name);
+    }
+    if (name === "date") hasDate = true;
+    at = writeValue(target, write(target, write(target, at, name), ": "), headers[index + 1] as string, name);
+    at = write(target, at, "\r\n");
+  }
+  return at;
 }
 
 // Bytes beyond the end of `target` go nowhere, as typed arrays have it.
@@ -104,6 +117,20 @@ function writeValue(target: Uint8Array, at: number, value: string, name: string)
     target[at + index] = code;
   }
   return at + value.length;
+}
+
+/** As `responseHead`, of an answer before the answer: 100 to 199 (RFC 9110 §15.2). */
+export function interimHead(status: number, headers: HeaderList, connection: "upgrade" | ""): string {
+  if (!Number.isInteger(status) || status < 100 || status > 199) throw new RangeError(`Cannot tell status ${status} before an answer`);
+  return writtenText((target) => {
+    const at = writeFields(target, write(target, 0, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`), headers);
+    return write(target, at, connection === "" ? "\r\n" : `connection: ${connection}\r\n\r\n`);
+  });
+}
+
+/** Lines of trailers, each with its CR LF. */
+export function trailerLines(trailers: HeaderList): string {
+  return writtenText((target) => writeFields(target, 0, trailers));
 }
 
 /** The value of a header in a list; undefined: it is not there. */
