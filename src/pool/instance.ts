@@ -119,6 +119,8 @@ export class Instance implements PlaceHolder {
   #state: InstanceState = { at: "starting" };
   /** Where the app's limits hold and its files are. Undefined: it is on the way there. */
   #confined: Confined | undefined;
+  /** Of its daemon, for the log alone. */
+  #serviceLastWords = "";
   #idleSince = performance.now();
   #lastNumber = 0;
 
@@ -326,7 +328,7 @@ export class Instance implements PlaceHolder {
       this.limitsNotHeld = this.#confined.notHeld;
       this.#loadWhenConfined();
     } catch (error) {
-      this.#stop(`could not be confined: ${error instanceof Error ? error.message : String(error)}`);
+      this.#stop(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -395,8 +397,9 @@ export class Instance implements PlaceHolder {
     });
   }
 
-  #health({ state, detail, limit }: Partial<HealthHead>): void {
-    const words = typeof detail === "string" ? detail : "no reason was told";
+  #health({ state, detail, lastWords, limit }: Partial<HealthHead>): void {
+    const words = typeof detail === "string" ? detail : "ended";
+    if (typeof lastWords === "string") this.#serviceLastWords = lastWords;
     if (state === "ended") return this.#died(`its service ${words}`, limitNameOf(limit));
     this.ailment = state === "well" ? undefined : words;
     this.#events.health();
@@ -496,8 +499,8 @@ export class Instance implements PlaceHolder {
     await process.remove();
     removeFolder(this.#folder);
     const why = reached === undefined ? (how ?? reason) : `${how ?? reason}: ${reached.words}`;
-    const words = process.lastWords();
-    return [words === "" ? why : `${why}; its last words: ${words}`, usage];
+    const words = process.lastWords() || this.#serviceLastWords;
+    return [words === "" || why.includes(words) ? why : `${why}; its last words: ${words}`, usage];
   }
 
   get #graceMs(): number {

@@ -1,5 +1,5 @@
 /** A pool of real runners with functions of the test's own, and its work as promises. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ReplyHead } from "../link/messages.ts";
@@ -112,6 +112,8 @@ export class PoolTrial {
 
   constructor({ functions, listener, callsMax = 8, prelude = "", ...options }: TrialOptions) {
     this.#names = Object.keys(functions);
+    // Users of containers are others.
+    chmodSync(this.folder, 0o755);
     const bundle = join(this.folder, "functions.mjs");
     const lines = listener === undefined ? "" : `line: ${listener},`;
     const text = `${prelude}\nexport default [{ ${this.#names.map((name) => `${name}: ${functions[name]}`).join(",\n")},\n${lines} }];`;

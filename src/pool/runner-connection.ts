@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Channel, channelSocket, peerClosed, runnerFrameBytesMax } from "../link/channel.ts";
 import type { Frame } from "../link/frames.ts";
 import { helloFault, helloOf } from "../link/hello.ts";
-import type { HelloHead } from "../link/messages.ts";
+import type { DrainHead, HelloHead } from "../link/messages.ts";
 import type { Confinement, RunnerProcess, Sandbox } from "../sandbox/sandbox.ts";
 import { parseHead } from "./runner-word.ts";
 
@@ -43,7 +43,7 @@ const deathMs = 50;
 /** Beyond the grace in which a runner ends what it has started: until it must be gone itself. */
 const exitGraceMs = 3_000;
 
-const stop = { stop: true };
+const stop: DrainHead = { stop: true };
 
 export class RunnerConnection {
   /** UUID of the instance that it is or will be. */
@@ -109,7 +109,6 @@ export class RunnerConnection {
     this.#close();
     this.process.resume();
     this.channel.send("drain", 0, stop);
-    this.channel.end();
     const timer = setTimeout(() => this.process.kill(), graceMs + exitGraceMs);
     await this.process.ended;
     clearTimeout(timer);

@@ -3,6 +3,7 @@
  * lets us make. It ends with its link, so with the host, and what it leaves behind when it dies alone is ended here.
  */
 import { fileURLToPath } from "node:url";
+import { reasonOf } from "../core/system-error.ts";
 import { FrozenGuard } from "./frozen-guard.ts";
 import {
   endProcess,
@@ -89,7 +90,11 @@ class RunnerChild implements RunnerProcess {
 
   async confine({ limits, content }: Confinement): Promise<Confined> {
     this.#confined = true;
-    await this.#joined;
+    try {
+      await this.#joined;
+    } catch (error) {
+      throw new Error(`cannot be put into its control groups: ${reasonOf(error)}`, { cause: error });
+    }
     const held = limitGroups(this.#groups, limits, content);
     return { ...held, inside: asItIs, ownNetwork: false };
   }
