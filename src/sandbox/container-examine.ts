@@ -16,7 +16,7 @@ const trialMsMax = 15_000;
 export async function examineContainers(): Promise<Finding[]> {
   const isRoot = process.getuid?.() === 0;
   const findings = [
-    await examineRuntime(),
+    await examineRuntime(isRoot),
     examineInit(),
     ...(isRoot ? [await examineMountTools()] : []),
     examineUserNamespaces(isRoot),
@@ -36,12 +36,17 @@ const rootless: Finding = {
   fix: "Run urocket as root: sudo urocket serve",
 };
 
-async function examineRuntime(): Promise<Finding> {
+async function examineRuntime(isRoot: boolean): Promise<Finding> {
   const what = "OCI runtime";
-  const { found, unfit } = await findRuntime();
+  const { found, unfit } = await findRuntime(isRoot);
   if (found !== undefined) return { what, state: "ok", detail: `${found.name} ${found.version} (${found.file})` };
   const detail = unfit.length === 0 ? "neither crun nor runc is there" : unfit.join("; ");
-  return { what, state: "missing", detail: `${detail}: no app runs with sandbox: container`, fix: installCommand([packages.runtime]) };
+  return {
+    what,
+    state: "missing",
+    detail: `${detail}: no app runs with sandbox: container`,
+    fix: installCommand([isRoot ? packages.runtime : packages.runtimeOfUser]),
+  };
 }
 
 function examineInit(): Finding {

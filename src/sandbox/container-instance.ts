@@ -12,6 +12,7 @@ import {
   joinInstanceGroups,
   limitGroups,
   makeGroups,
+  noGroups,
   processesOfInstance,
   removeInstanceGroups,
   spawnInGroups,
@@ -36,13 +37,13 @@ export interface ContainerMaking {
   /** The instance's UUID. */
   readonly instance: string;
   /** Makes its bundle and its network. @returns the runtime's command, and what was made. */
-  prepare(): Promise<Prepared>;
+  prepare(groups: InstanceGroups): Promise<Prepared>;
   /** Makes what belongs to an app visible in one that runs. Absent: it was there from the start. */
   readonly attach?: ((app: Confinement) => Promise<void>) | undefined;
   /** Where the host's files are inside, of this app. */
   inside(app: Confinement): (path: string) => string;
-  /** Files of the app that it cannot read, each as a sentence. */
-  unreadable(app: Confinement): Promise<readonly string[]>;
+  /** What the app asks for and does not get, each as a sentence: files that it cannot read, a network. */
+  lacks(app: Confinement): Promise<readonly string[]>;
   /** Takes back what `prepare` and `attach` made. Never rejects. */
   remove(): Promise<void>;
 }
@@ -52,6 +53,8 @@ export interface Prepared {
   readonly pidFile: string;
   readonly network: NetworkSlot | undefined;
   readonly runFolder: string;
+  /** Whether the runtime is to be started in the instance's groups; else it moves the container there itself. */
+  readonly bornInGroups: boolean;
 }
 
 export class Container implements RunnerProcess {
@@ -119,16 +122,12 @@ export class Container implements RunnerProcess {
   async confine(app: Confinement): Promise<Confined> {
     if (this.#confined) throw new Error("it was confined before");
     this.#confined = true;
-    const [{ runFolder, network }, unreadable] = await Promise.all([
-      this.#started,
-      this.#making.unreadable(app),
-      this.#making.attach?.(app),
-    ]);
+    const [{ runFolder, network }, lacks] = await Promise.all([this.#started, this.#making.lacks(app), this.#making.attach?.(app)]);
     void network?.join(app.name);
     const { notHeld } = limitGroups(this.#groups, app.limits, app.content);
     const address = network?.address;
     return {
-      notHeld: [...notHeld, ...unreadable],
+      notHeld: [...notHeld, ...lacks],
       inside: this.#making.inside(app),
       runFolder,
       ...(address === undefined ? {} : { address }),
@@ -154,7 +153,7 @@ export class Container implements RunnerProcess {
   async #live(running: PromiseWithResolvers<Prepared>): Promise<string> {
     let prepared: Prepared;
     try {
-      prepared = await this.#making.prepare();
+      prepared = await this.#making.prepare(this.#groups);
     } catch (error) {
       running.reject(error);
       return `could not be started: ${reasonOf(error)}`;
@@ -174,7 +173,7 @@ export class Container implements RunnerProcess {
   }
 
   async #run(prepared: Prepared, running: PromiseWithResolvers<Prepared>): Promise<string> {
-    const { started: runtime, joined } = spawnInGroups(this.#groups, (options) =>
+    const { started: runtime, joined } = spawnInGroups(prepared.bornInGroups ? this.#groups : noGroups, (options) =>
       Bun.spawn({
         cmd: [...prepared.command],
         cwd: "/",
@@ -192,6 +191,7 @@ export class Container implements RunnerProcess {
       await Promise.race([silent, Bun.sleep(50)]);
       const words = runtimeWords(this.#lastWords);
       const reason = words === "" ? `the runtime ended with status ${status}` : words;
+      this.#lastWords = "";
       running.reject(new Error(`cannot start its container: ${reason}`));
       return `could not be started: ${reason}`;
     }

@@ -133,6 +133,8 @@ export function makeSkeleton(plan: RootPlan, folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   chmodSync(folder, 0o755);
   for (const path of plan.folders) mkdirSync(at(path), { recursive: true, mode: 0o755 });
+  // runc gives what it mounts there the folder's mode.
+  chmodSync(at("/tmp"), 0o1777);
   for (const path of [...plan.links.map(([path]) => path), ...[...plan.files, ...plan.copies, ...plan.binds].map((part) => part.at)]) {
     mkdirSync(dirname(at(path)), { recursive: true, mode: 0o755 });
   }

@@ -48,6 +48,8 @@ interface Packages {
 }
 export const packages = {
   runtime: { apt: "crun", dnf: "crun", apk: "crun" },
+  /** It runs wherever an ordinary user may run containers at all. */
+  runtimeOfUser: { apt: "runc", dnf: "runc", apk: "runc" },
   init: { apt: "tini", dnf: "catatonit", apk: "tini-static" },
   mount: { apt: "util-linux mount", dnf: "util-linux", apk: "util-linux util-linux-misc mount" },
 } as const satisfies Record<string, Packages>;
@@ -88,12 +90,12 @@ export function findMountTools(): { readonly found?: MountTools; readonly missin
  * @throws ContainerFailure that names what is missing, all at once, and the command that brings it.
  */
 export async function findContainerTools(isRoot: boolean, only?: RuntimeName): Promise<ContainerTools> {
-  const [runtime, init, mount] = [await findRuntime(only), findInit(), findMountTools()];
+  const [runtime, init, mount] = [await findRuntime(isRoot, only), findInit(), findMountTools()];
   const missing: string[] = [];
   const wanted: Packages[] = [];
   if (runtime.found === undefined) {
     missing.push(`an OCI runtime (${only ?? "crun or runc"}${runtime.unfit.map((reason) => `; ${reason}`).join("")})`);
-    wanted.push(packages.runtime);
+    wanted.push(isRoot ? packages.runtime : packages.runtimeOfUser);
   }
   if (init === undefined) {
     missing.push(`an init for PID 1 (${inits.map(({ name }) => name).join(", ")})`);

@@ -12,11 +12,12 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ownCommands } from "../config/surroundings.ts";
-import { Container, copySecrets, makeBundle } from "./container-instance.ts";
+import { Container, copySecrets, makeBundle, type Prepared } from "./container-instance.ts";
 import { removeEmpty, runtimeGroupRoots } from "./container-leftovers.ts";
 import { inside, makeSkeleton, planRoot, type RootPlan } from "./container-root.ts";
 import { type ContainerTools, ContainerFailure, findContainerTools } from "./container-tools.ts";
 import { groupName } from "./group-names.ts";
+import type { InstanceGroups } from "./instance-groups.ts";
 import { readMounts } from "./mounts.ts";
 import { MountNamespace, type MountLine } from "./mount-namespace.ts";
 import type { Network, NetworkSlot } from "./network.ts";
@@ -44,6 +45,7 @@ export const tmpBytesMaxDefault = 64 * 1024 * 1024;
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const packageFolder = fileURLToPath(new URL("../..", import.meta.url));
 const runnerSource = fileURLToPath(new URL("../runner/main.ts", import.meta.url));
+const noNetwork = "there is no bridge without root; its instances have a loopback alone, and are reached over the link";
 /** What follows into a container that was started ahead. */
 const followed = ["app", "functions", "secrets"] as const;
 
@@ -76,7 +78,7 @@ export class ContainerSandbox implements Sandbox {
   readonly #tools: ContainerTools;
   readonly #folder: string;
   readonly #roots = new Map<string | undefined, Promise<Root>>();
-  readonly #unreadable = new WeakMap<Confinement, Promise<readonly string[]>>();
+  readonly #lacking = new WeakMap<Confinement, Promise<readonly string[]>>();
   #mounts: MountNamespace | undefined;
   #rootsMade = 0;
 
@@ -97,10 +99,10 @@ export class ContainerSandbox implements Sandbox {
     const making = new Making(this, options, this.#options, this.#tools, this.#folder);
     return new Container({
       instance: options.instance,
-      prepare: () => making.prepare(),
+      prepare: (groups) => making.prepare(groups),
       attach: app === undefined ? (later) => making.attach(later) : undefined,
       inside: (confined) => mapping(confined, options.file),
-      unreadable: (confined) => this.#unreadableFiles(confined),
+      lacks: (confined) => this.#lacks(confined),
       remove: () => making.remove(),
     });
   }
@@ -164,10 +166,16 @@ export class ContainerSandbox implements Sandbox {
     return { plan, folder };
   }
 
-  #unreadableFiles(app: Confinement): Promise<readonly string[]> {
-    const known = this.#unreadable.get(app) ?? (this.#tools.mount === undefined ? Promise.resolve([]) : unreadableFiles(app.folder));
-    this.#unreadable.set(app, known);
+  /** The same for all instances of a revision. */
+  #lacks(app: Confinement): Promise<readonly string[]> {
+    const known = this.#lacking.get(app) ?? this.#findLacks(app);
+    this.#lacking.set(app, known);
     return known;
+  }
+
+  async #findLacks({ network, folder }: Confinement): Promise<readonly string[]> {
+    const lacks = this.#options.network === undefined && network !== "none" ? [`network: ${network} is not given: ${noNetwork}`] : [];
+    return this.#tools.mount === undefined ? lacks : [...lacks, ...(await unreadableFiles(folder))];
   }
 }
 
@@ -193,7 +201,7 @@ class Making {
     this.#slots = join(folder, "slots", name);
   }
 
-  async prepare(): Promise<{ command: readonly string[]; pidFile: string; network: NetworkSlot | undefined; runFolder: string }> {
+  async prepare(groups: InstanceGroups): Promise<Prepared> {
     const { app, link, instance } = this.#options;
     const taking = this.#network?.take(app?.network ?? "open").then((slot) => (this.#slot = slot));
     this.#taking = taking;
@@ -206,11 +214,13 @@ class Making {
       hosts: network?.hosts(hostname) ?? `127.0.0.1 localhost ${hostname}\n::1 localhost\n`,
       "resolv.conf": network?.resolvConf ?? "",
     };
-    makeBundle(this.#folder, ociConfig(this.#plan(root, hostname)), etc);
+    const groupPath = this.#groupPath(groups);
+    makeBundle(this.#folder, ociConfig({ ...this.#plan(root, hostname), groupPath }), etc);
     const pidFile = join(this.#folder, "pid");
     const run = runCommand(this.#tools.runtime, { id: groupName(instance), folder: this.#folder, pidFile });
     const command = [...(this.#sandbox.mounts()?.prefix ?? []), ...run];
-    return { command, pidFile, network, runFolder: inside.run };
+    const bornInGroups = groupPath === undefined || groups.births.every(({ version }) => version === 1);
+    return { command, pidFile, network, runFolder: inside.run, bornInGroups };
   }
 
   /** Of one that was started without an app. */
@@ -281,11 +291,22 @@ class Making {
       hostname,
       binds: [...(this.#asRoot ? [] : root.plan.binds.map(({ source, at }) => readOnlyBind(source, at))), ...this.#binds(file, app)],
       tmpBytesMax: app?.limits.tmpBytesMax ?? tmpBytesMaxDefault,
-      networkNamespace: this.#slot?.path,
+      // Seen from the host's own mounts: where those of a namespace were made private, what came later is missing in it.
+      networkNamespace: this.#slot === undefined ? undefined : `/proc/${process.pid}/root${this.#slot.path}`,
       ids: this.#asRoot ? "range" : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
       architecture: process.arch,
-      groupPath: this.#tools.runtime.name === "runc" ? `/${name}` : undefined,
     };
+  }
+
+  /**
+   * The group that runc makes, or moves the container into. Of version 1 that is one of devices, which is nobody else's. Of version 2 it
+   * is the instance's own, and nothing may be in it before.
+   */
+  #groupPath({ births }: InstanceGroups): string | undefined {
+    if (!this.#asRoot || this.#tools.runtime.name !== "runc") return undefined;
+    const own = births.find(({ version }) => version === 2)?.folder;
+    const root = own === undefined ? undefined : readMounts().find(({ type, point }) => type === "cgroup2" && own.startsWith(`${point}/`));
+    return own === undefined || root === undefined ? `/${groupName(this.#options.instance)}` : own.slice(root.point.length);
   }
 
   #binds(file: string, app: Confinement | undefined): OciMount[] {

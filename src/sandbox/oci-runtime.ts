@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { findSystemTool } from "../config/surroundings.ts";
+import { readMounts } from "./mounts.ts";
 
 export type RuntimeName = "crun" | "runc";
 
@@ -26,8 +27,12 @@ export interface RuntimeSearch {
   readonly unfit: readonly string[];
 }
 
-/** @param only one of them. */
-export async function findRuntime(only?: RuntimeName): Promise<RuntimeSearch> {
+/**
+ * The runtime to take.
+ * @param isRoot crun refuses machines with control groups of both versions, and only root can hide one of them from it.
+ * @param only one of them.
+ */
+export async function findRuntime(isRoot: boolean, only?: RuntimeName): Promise<RuntimeSearch> {
   const unfit: string[] = [];
   for (const { name, least } of known) {
     if (only !== undefined && only !== name) continue;
@@ -35,10 +40,17 @@ export async function findRuntime(only?: RuntimeName): Promise<RuntimeSearch> {
     if (file === undefined) continue;
     const version = await versionOf(file);
     if (version === undefined) unfit.push(`${file} does not run`);
+    else if (name === "crun" && !isRoot && hasBothVersions())
+      unfit.push(`${file} needs root where control groups of both versions are mounted`);
     else if (isOlder(version, least)) unfit.push(`${name} ${version} (${file}) is older than ${least}`);
     else return { found: { name, file, version }, unfit };
   }
   return { unfit };
+}
+
+function hasBothVersions(): boolean {
+  const types = new Set(readMounts().map(({ type }) => type));
+  return types.has("cgroup") && types.has("cgroup2");
 }
 
 async function versionOf(file: string): Promise<string | undefined> {
