@@ -33,6 +33,8 @@ export interface LoadHead {
   readonly graceMs: number;
   /** Where memory is accounted per program; absent: the host may not make control groups. */
   readonly memorySlots?: { readonly version: 1 | 2; readonly folder: string };
+  /** Where the kernel does not hold the memory limit: a program that has more, with all it started, is ended by the runner. */
+  readonly memoryWatchedBytesMax?: number;
   /** What the programs and functions inherit of the host's environment: PATH, LANG, TZ where set. */
   readonly environment: Readonly<Record<string, string>>;
   /** Absent: the app has none. */
@@ -82,6 +84,8 @@ export interface FunctionSpec {
   /** Position in the bundle's list of modules. */
   readonly module: number;
   readonly export: string;
+  /** Its source, for people: "src/pets.ts". */
+  readonly file?: string;
   /** Media types of the contract by status ("200", "2XX", "default"): how a string or a value is written. Absent: no contract. */
   readonly mediaTypes?: Readonly<Record<string, string>>;
 }

@@ -6,7 +6,7 @@ import type { LoadHead, ProgramSpec, ServiceSpec } from "../link/messages.ts";
 import type { Confined } from "../sandbox/sandbox.ts";
 
 /** The same for every instance. Paths are the host's; `service.port` is the one to use where no port is anybody else's. */
-export type InstanceLoad = Omit<LoadHead, "instance" | "replySocket" | "siblings" | "memorySlots" | "service"> & {
+export type InstanceLoad = Omit<LoadHead, "instance" | "replySocket" | "siblings" | "memorySlots" | "memoryWatchedBytesMax" | "service"> & {
   readonly service?: Omit<ServiceSpec, "host" | "reach">;
 };
 
@@ -25,7 +25,7 @@ type Entries = readonly (readonly [string, string])[];
 type Inside = Confined["inside"];
 
 export function loadOf(load: InstanceLoad, instance: string, folders: InstanceFolders, confined: Confined): LoadHead {
-  const { runFolder, memorySlots } = confined;
+  const { runFolder, memorySlots, memoryWatchedBytesMax } = confined;
   const { service, ...rest } = runFolder === undefined ? load : moved(load, confined.inside);
   return {
     ...rest,
@@ -33,6 +33,7 @@ export function loadOf(load: InstanceLoad, instance: string, folders: InstanceFo
     replySocket: `${runFolder ?? folders.own}/reply.sock`,
     siblings: runFolder ?? folders.all,
     ...(memorySlots === undefined ? {} : { memorySlots }),
+    ...(memoryWatchedBytesMax === undefined ? {} : { memoryWatchedBytesMax }),
     ...(service === undefined ? {} : { service: serviceAt(service, confined) }),
   };
 }

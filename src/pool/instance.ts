@@ -261,7 +261,7 @@ export class Instance implements PlaceHolder {
   beat(): void {
     const { at } = this.#state;
     if (at === "starting" || at === "frozen" || at === "stopped") return;
-    this.#limits.beat(performance.now());
+    if (!this.#limits.beat(performance.now())) return this.#died("was ended", "memory");
     if (!this.watched) return;
     // Whoever is silent and has nothing left to do loops for nobody.
     if (this.#runnerWork === 0 && at === "unresponsive") this.#pulse.overdue();
@@ -325,7 +325,9 @@ export class Instance implements PlaceHolder {
   async #confine(): Promise<void> {
     try {
       this.#confined = await this.#runner.process.confine(this.#options.confinement);
-      this.limitsNotHeld = this.#confined.notHeld;
+      const { notHeld, memoryWatchedBytesMax } = this.#confined;
+      this.limitsNotHeld = notHeld;
+      if (memoryWatchedBytesMax !== undefined) this.#limits.watchMemory(memoryWatchedBytesMax, this.#options.confinement.content.functions);
       this.#loadWhenConfined();
     } catch (error) {
       this.#stop(error instanceof Error ? error.message : String(error));

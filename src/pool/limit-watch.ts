@@ -14,12 +14,19 @@ const nearLimit = 0.9;
 /** Held back for this part of the time, it is worth a word. */
 const notablePart = 0.25;
 
+/** What a runner takes itself, where that is not the app's. */
+const runnerBytesMax = 48 * 1024 * 1024;
+/** Over its watched limit at so many beats in a row it has to be ended: a program alone is ended by its runner sooner. */
+const beatsOverMax = 2;
+
 export class LimitWatch {
   readonly #read: () => InstanceUsage;
   readonly #limits: InstanceLimits;
   readonly #throttled = new ThrottleHistory();
   #usage: InstanceUsage = {};
   #looks = 0;
+  #watchedBytesMax = Infinity;
+  #beatsOver = 0;
   #memoryAt = -Infinity;
   #pidsAt = -Infinity;
 
@@ -34,10 +41,22 @@ export class LimitWatch {
     return this.#usage;
   }
 
-  /** To be called each `beatMs` while it has work. @param nowMs as `performance.now()` has it. */
-  beat(nowMs: number): void {
+  /** Memory is watched from here on, because the kernel does not hold its limit. @param ofRunner whether the runner's own counts. */
+  watchMemory(bytesMax: number, ofRunner: boolean): void {
+    this.#watchedBytesMax = bytesMax + (ofRunner ? 0 : runnerBytesMax);
+  }
+
+  /**
+   * To be called each `beatMs` while it has work.
+   * @param nowMs as `performance.now()` has it.
+   * @returns false: it has more memory than its watched limit, and has to be ended.
+   */
+  beat(nowMs: number): boolean {
     this.#looks = 0;
     this.look(nowMs);
+    const over = (this.#usage.memoryBytes ?? 0) > this.#watchedBytesMax;
+    this.#beatsOver = over ? this.#beatsOver + 1 : 0;
+    return this.#beatsOver < beatsOverMax;
   }
 
   /** Looks, unless it was looked at often since the last beat. */

@@ -142,6 +142,8 @@ export class Exchange implements Gated, Ticked, ReplyTarget {
     const state = this.#state;
     if (state.phase === "ended") return;
     this.#program?.readOutputs();
+    if (this.#parts.memoryWatchedBytesMax !== undefined && this.#exitedAt === 0)
+      this.#program?.holdMemory(this.#parts.memoryWatchedBytesMax);
     if (state.phase === "ending") return this.#pursue(nowMs);
     if (Date.now() >= this.#head.deadline + this.#parts.deadlineSlackMs) return this.cancel("deadline");
     if ("program" in state && state.program === "exited" && state.phase === "replied") this.#settle();

@@ -7,6 +7,7 @@ import type { Subprocess } from "bun";
 import type { ReceiptHead } from "../link/messages.ts";
 import type { MemorySlot, MemorySlots } from "../sandbox/memory-slots.ts";
 import { ownPeakBytes, processFigures, processTree, programTree } from "../sandbox/process-figures.ts";
+import { processUsage } from "../sandbox/usage.ts";
 import { OutputLines } from "./output-lines.ts";
 import type { ProgramPlan } from "./program-plan.ts";
 import { StdinFeed } from "./stdin-feed.ts";
@@ -146,6 +147,13 @@ export class Program {
       cpuMs += figures?.cpuMs ?? 0;
     }
     return { residentBytes, cpuMs, processes: tree.length };
+  }
+
+  /** Ends it, with all it started, when it has more memory than that: where no kernel holds its limit. */
+  holdMemory(bytesMax: number): void {
+    if ((processUsage(this.pid).memoryBytes ?? 0) <= bytesMax) return;
+    this.#outOfMemory = true;
+    for (const pid of this.living()) signalProcess(pid, "SIGKILL");
   }
 
   /** Takes what it has written. A flood goes on being read by itself: a full pipe would make the program wait. */

@@ -12,6 +12,8 @@ export interface RunnerParts {
   readonly pipes: StdioPipes;
   /** Absent: control groups cannot be made. */
   readonly slots?: MemorySlots;
+  /** The memory that a program may have, with all it started, where the kernel does not hold it. */
+  readonly memoryWatchedBytesMax?: number;
   /** Exchanges whose program was started, by their reply path. */
   readonly targets: Map<string, ReplyTarget>;
   readonly ended: EndedExchanges;

@@ -4,7 +4,7 @@
  * ordinary user the files are there but cannot be written.
  */
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** "cpuacct" only counts, and is there in version 1 alone: often together with "cpu". */
 export const controllers = ["memory", "cpu", "cpuacct", "pids"] as const;
@@ -17,18 +17,44 @@ export interface ControllerPlace {
 }
 
 /** Where this process's group of a controller is, or why there is none that may be used. */
-export type FoundController = { readonly ok: true; readonly place: ControllerPlace } | { readonly ok: false; readonly reason: string };
+export type FoundController =
+  | { readonly ok: true; readonly place: ControllerPlace }
+  | { readonly ok: false; readonly cause: ControllerFault; readonly reason: string };
 
-/** What /proc/self says; passed in so that other machines can be tried. */
+export type ControllerFault =
+  /** The kernel was built or started without it. */
+  | "switched-off"
+  | "not-mounted"
+  /** The files of this process's group are not in its sight. */
+  | "not-visible"
+  | "read-only"
+  | "not-permitted"
+  /** Version 2: whoever made this process's group did not hand the controller to it. */
+  | "not-delegated"
+  /** Version 2: other processes are in this process's group, so that it cannot hand the controller on. */
+  | "occupied"
+  /** Nobody needs it: version 2 counts CPU time by itself. */
+  | "not-needed";
+
+/** What /proc says; passed in so that other machines can be tried. */
 export interface GroupFiles {
   /** /proc/self/cgroup */
   readonly membership: string;
   /** /proc/self/mountinfo */
   readonly mounts: string;
+  /** /proc/cgroups: what the kernel has. */
+  readonly kernel?: string | undefined;
 }
 
+/** Where a host moves itself in version 2, to hand controllers on. */
+const hostGroup = "urocket-host";
+
 export function ownGroupFiles(): GroupFiles {
-  return { membership: readFileSync("/proc/self/cgroup", "utf8"), mounts: readFileSync("/proc/self/mountinfo", "utf8") };
+  return {
+    membership: readFileSync("/proc/self/cgroup", "utf8"),
+    mounts: readFileSync("/proc/self/mountinfo", "utf8"),
+    kernel: existsSync("/proc/cgroups") ? readFileSync("/proc/cgroups", "utf8") : undefined,
+  };
 }
 
 /** The folder of a controller's group, from the two files alone: nothing is checked. */
@@ -54,61 +80,114 @@ function placed(
     const [, , , root = "/", point = ""] = before.split(" ");
     // A mount may show only a part of the hierarchy (in a container: its own group as the root).
     const below = root !== "/" && group.startsWith(root) ? group.slice(root.length) : group;
-    return { version, folder: join(point, below) };
+    const folder = join(point, below);
+    return { version, folder: version === 2 && basename(folder) === hostGroup ? dirname(folder) : folder };
   }
   return undefined;
 }
 
 const found = new Map<Controller, FoundController>();
 
-/** Finds this process's group of a controller and checks that groups can be made below it. Looked for once: it is asked for every instance. */
+/**
+ * Finds this process's group of a controller and makes sure that groups can be made below it. Looked for once: it is asked for every
+ * instance. In version 2 that may move this process, see `handOn`.
+ */
 export function findController(controller: Controller): FoundController {
   let known = found.get(controller);
-  if (known === undefined) found.set(controller, (known = lookForController(controller, ownGroupFiles())));
+  if (known === undefined) found.set(controller, (known = claimController(controller, ownGroupFiles())));
   return known;
 }
 
 /** The same from files that are passed in. */
-export function lookForController(controller: Controller, files: GroupFiles): FoundController {
+export function claimController(controller: Controller, files: GroupFiles): FoundController {
+  const looked = examineController(controller, files);
+  return looked.ok && looked.place.version === 2 ? handOn(controller, looked.place) : looked;
+}
+
+/** Whether groups of a controller can be made below this process's own. Changes nothing. */
+export function examineController(controller: Controller, files: GroupFiles = ownGroupFiles()): FoundController {
   const place = controllerFolder(controller, files);
-  if (place === undefined) return { ok: false, reason: `no control group hierarchy with the ${controller} controller is mounted` };
-  if (!existsSync(place.folder)) return { ok: false, reason: `the control group ${place.folder} is not visible here` };
+  if (place === undefined) return missing(controller, files);
+  const { folder, version } = place;
+  if (version === 2 && controller === "cpuacct") return fault("not-needed", "version 2 counts CPU time without it");
+  if (!existsSync(folder)) return fault("not-visible", `the control group ${folder} is not visible here`);
   try {
-    accessSync(place.folder, constants.W_OK);
-  } catch {
-    return { ok: false, reason: `the control group ${place.folder} may not be written by user ${process.getuid?.() ?? "?"}` };
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    if (codeOf(error) === "EROFS") return fault("read-only", `the control group ${folder} is mounted read-only`);
+    return fault("not-permitted", `the control group ${folder} may not be written by user ${process.getuid?.() ?? "?"}`);
   }
-  if (place.version === 1) return { ok: true, place };
-  // Every group of version 2 counts CPU time by itself.
-  return controller === "cpuacct" ? { ok: false, reason: "version 2 counts CPU time without it" } : enabled(controller, place);
+  return version === 1 ? { ok: true, place } : examineV2(controller, place, files);
+}
+
+function missing(controller: Controller, files: GroupFiles): FoundController {
+  if (isSwitchedOff(controller, files)) return switchedOff(controller);
+  return fault("not-mounted", `no control group hierarchy with the ${controller} controller is mounted`);
+}
+
+function examineV2(controller: Controller, place: ControllerPlace, files: GroupFiles): FoundController {
+  const { folder } = place;
+  if (!words(folder, "cgroup.controllers").includes(controller)) {
+    if (isSwitchedOff(controller, files)) return switchedOff(controller);
+    return fault("not-delegated", `the ${controller} controller is not delegated to ${folder}`);
+  }
+  const given = words(folder, "cgroup.subtree_control").includes(controller);
+  // The root of the hierarchy, which has no type, may have both.
+  const mayGive = given || isAlone(folder) || !existsSync(join(folder, "cgroup.type"));
+  return mayGive ? { ok: true, place } : occupied(controller, folder);
+}
+
+/** /proc/cgroups: name, hierarchy, number of groups, enabled. */
+function isSwitchedOff(controller: Controller, { kernel }: GroupFiles): boolean {
+  if (kernel === undefined) return false;
+  const line = kernel.split("\n").find((one) => one.startsWith(`${controller}\t`));
+  return line === undefined || line.trimEnd().endsWith("\t0");
 }
 
 /**
  * Version 2 lets a group have processes or controlled children, not both: where the host is alone in its group, as a
  * service with `Delegate=yes` is, it moves itself into a child and hands the controller on.
  */
-function enabled(controller: Controller, place: ControllerPlace): FoundController {
-  const available = readFileSync(join(place.folder, "cgroup.controllers"), "utf8").trim().split(" ");
-  if (!available.includes(controller)) return { ok: false, reason: `the ${controller} controller is not delegated to ${place.folder}` };
-  const control = join(place.folder, "cgroup.subtree_control");
-  if (readFileSync(control, "utf8").trim().split(" ").includes(controller)) return { ok: true, place };
+function handOn(controller: Controller, place: ControllerPlace): FoundController {
+  const { folder } = place;
+  if (words(folder, "cgroup.subtree_control").includes(controller)) return { ok: true, place };
   try {
-    leaveToChild(place.folder);
-    writeFileSync(control, `+${controller}`);
+    if (isAlone(folder)) leaveToChild(folder);
+    writeFileSync(join(folder, "cgroup.subtree_control"), `+${controller}`);
     return { ok: true, place };
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    return {
-      ok: false,
-      reason: `the ${controller} controller cannot be handed on by ${place.folder} (${code}): other processes may be in it`,
-    };
+    return codeOf(error) === "EBUSY" ? occupied(controller, folder) : fault("not-permitted", `${folder}: ${String(error)}`);
   }
 }
 
+/** Nobody but this process is in it. */
+function isAlone(folder: string): boolean {
+  const inside = words(folder, "cgroup.procs");
+  return inside.length === 0 || (inside.length === 1 && (inside[0] === `${process.pid}` || inside[0] === ""));
+}
+
 function leaveToChild(folder: string): void {
-  const inside = readFileSync(join(folder, "cgroup.procs"), "utf8").trim();
-  if (inside !== `${process.pid}`) return;
-  const child = join(folder, "urocket-host");
+  const child = join(folder, hostGroup);
   mkdirSync(child, { recursive: true });
-  writeFileSync(join(child, "cgroup.procs"), inside);
+  writeFileSync(join(child, "cgroup.procs"), `${process.pid}`);
+}
+
+function switchedOff(controller: Controller): FoundController {
+  return fault("switched-off", `the kernel runs without its ${controller} controller`);
+}
+
+function occupied(controller: Controller, folder: string): FoundController {
+  return fault("occupied", `the ${controller} controller cannot be handed on by ${folder}: other processes are in that group`);
+}
+
+function fault(cause: ControllerFault, reason: string): FoundController {
+  return { ok: false, cause, reason };
+}
+
+function words(folder: string, file: string): string[] {
+  return readFileSync(join(folder, file), "utf8").trim().split(/\s+/);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

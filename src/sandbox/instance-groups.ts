@@ -19,6 +19,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Controller, type ControllerPlace, controllers, findController } from "./control-groups.ts";
 import { countWhatIsBelow, limitCpu, limitMemory, limitPids } from "./group-limits.ts";
+import { cpuLimitWords, memoryLimitWords, notHeldWords, pidsLimitWords } from "./limit-words.ts";
 import { groupName, isAbandoned } from "./group-names.ts";
 import { readProcesses, removeGroup, type SpawnOptions } from "./memory-slots.ts";
 import type { InstanceContent, InstanceLimits } from "./sandbox.ts";
@@ -42,6 +43,8 @@ export interface InstanceGroups {
   readonly missing: Readonly<Partial<Record<Controller, string>>>;
 }
 
+type Limiting = Exclude<Controller, "cpuacct">;
+
 /** A group that the runner is to be in. */
 interface Birth {
   readonly version: 1 | 2;
@@ -55,6 +58,8 @@ export interface HeldLimits {
   readonly notHeld: readonly string[];
   /** Where the runner makes its memory slots; absent where nothing needs them, or none can be made. */
   readonly memorySlots?: { readonly version: 1 | 2; readonly folder: string };
+  /** The memory limit that nobody holds: it is to be watched. */
+  readonly memoryWatchedBytesMax?: number;
 }
 
 export type MemoryAccounting =
@@ -87,23 +92,31 @@ export function limitGroups(
   content: InstanceContent = { programs: true, functions: false, service: false },
 ): HeldLimits {
   const notHeld: string[] = [];
-  const hold = (controller: Controller, words: string, set: (folder: UsageFolder) => void, folder = groups.usage[controller]): void => {
+  const hold = (controller: Limiting, words: string, set: (folder: UsageFolder) => void, folder = groups.usage[controller]): boolean => {
     try {
       if (folder === undefined) throw new Error(groups.missing[controller] ?? "the instance has no control groups");
       set(folder);
+      return true;
     } catch (error) {
-      notHeld.push(`${words} is not held: ${error instanceof Error ? error.message : String(error)}`);
+      notHeld.push(notHeldWords(words, controller, error instanceof Error ? error.message : String(error)));
+      return false;
     }
   };
   const { memoryBytesMax, cpuMax, pidsMax } = limits;
+  let watched: number | undefined;
   if (memoryBytesMax !== undefined) {
-    const words = `limits.memory ${memoryBytesMax} bytes`;
-    hold("memory", words, (folder) => limitMemory(folder, memoryBytesMax), content.functions ? undefined : groups.programs);
+    const where = content.functions ? undefined : groups.programs;
+    const held = hold("memory", memoryLimitWords(memoryBytesMax), (folder) => limitMemory(folder, memoryBytesMax), where);
+    if (!held) watched = memoryBytesMax;
   }
-  if (cpuMax !== undefined) hold("cpu", `limits.cpu ${cpuMax}`, (folder) => limitCpu(folder, cpuMax));
-  if (pidsMax !== undefined) hold("pids", `limits.pids ${pidsMax}`, (folder) => limitPids(folder, pidsMax));
+  if (cpuMax !== undefined) hold("cpu", cpuLimitWords(cpuMax), (folder) => limitCpu(folder, cpuMax));
+  if (pidsMax !== undefined) hold("pids", pidsLimitWords(pidsMax), (folder) => limitPids(folder, pidsMax));
   const needsSlots = content.programs || content.service;
-  return { notHeld, ...(needsSlots && groups.programs !== undefined ? { memorySlots: groups.programs } : {}) };
+  return {
+    notHeld,
+    ...(needsSlots && groups.programs !== undefined ? { memorySlots: groups.programs } : {}),
+    ...(watched === undefined ? {} : { memoryWatchedBytesMax: watched }),
+  };
 }
 
 /**

@@ -29,3 +29,13 @@ function bytesWords(bytes: number): string {
   }
   return `${bytes} bytes`;
 }
+
+/**
+ * "limits.pids of 64 is not held: no control group …". Memory is watched then: without control groups the kernel offers nothing that
+ * holds for several processes together, nor for one without breaking those that reserve far more than they use.
+ */
+export function notHeldWords(words: string, limited: "memory" | "cpu" | "pids", reason: string): string {
+  return limited === "memory"
+    ? `${words} is not held by the kernel but watched, some times a second: ${reason}`
+    : `${words} is not held: ${reason}`;
+}

@@ -37,6 +37,39 @@ export function processFigures(pid: number): ProcessFigures | undefined {
   return { residentBytes: kilobytes(status, "VmRSS"), peakBytes: kilobytes(status, "VmHWM"), cpuMs: line.cpuMs };
 }
 
+/** What a process has resident now, and its CPU time with that of children that have ended and were waited for; undefined: it is gone. */
+export function processUse(pid: number): { readonly residentBytes: number; readonly cpuMs: number } | undefined {
+  const fields = readFields(pid);
+  const status = readText(`/proc/${pid}/status`);
+  if (fields === undefined || status === undefined) return undefined;
+  const at = (field: number): number => Number(fields[field - 3]);
+  const ticks = at(14) + at(15) + at(16) + at(17);
+  return { residentBytes: kilobytes(status, "VmRSS"), cpuMs: (ticks * 1000) / ticksPerSecond };
+}
+
+/**
+ * A process and those that descend from it, by what each says of its children (Linux 3.5, CONFIG_PROC_CHILDREN): without walking
+ * through all processes of the machine. At most `processesMax`.
+ */
+export function descendantsOf(pid: number, processesMax = 10_000): number[] {
+  const found = [pid];
+  for (let at = 0; at < found.length && found.length < processesMax; at++) {
+    for (const thread of threadsOf(found[at] ?? 0)) {
+      const children = readText(`/proc/${found[at]}/task/${thread}/children`)?.trim() ?? "";
+      if (children !== "") found.push(...children.split(" ").map(Number));
+    }
+  }
+  return found;
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
 /** "R" running, "S" waiting, "T" stopped, "Z" ended and not yet known to be …; undefined when it is gone (proc(5)). */
 export function processState(pid: number): string | undefined {
   return readLine(pid)?.state;
@@ -112,11 +145,17 @@ function allProcesses(): ProcessLine[] {
   return lines;
 }
 
-function readLine(pid: number): ProcessLine | undefined {
+/** Of /proc/pid/stat, from its third field on. */
+function readFields(pid: number): string[] | undefined {
   const text = readText(`/proc/${pid}/stat`);
   // The name in parentheses may itself hold spaces and parentheses: the fields start behind the last one.
   const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
-  if (fields === undefined || fields.length < 20) return undefined;
+  return fields === undefined || fields.length < 20 ? undefined : fields;
+}
+
+function readLine(pid: number): ProcessLine | undefined {
+  const fields = readFields(pid);
+  if (fields === undefined) return undefined;
   const at = (field: number): number => Number(fields[field - 3]);
   const cpuMs = ((at(14) + at(15)) * 1000) / ticksPerSecond;
   return { pid, state: fields[0] ?? "", parent: at(4), session: at(6), cpuMs, startTicks: at(22) };

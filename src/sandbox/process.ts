@@ -18,7 +18,7 @@ import {
 import type { SpawnOptions } from "./memory-slots.ts";
 import { processesWith, programTree } from "./process-figures.ts";
 import type { Confined, Confinement, InstanceUsage, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
-import { readUsage } from "./usage.ts";
+import { usageOf } from "./usage.ts";
 
 export function processSandbox(): Sandbox {
   return {
@@ -100,7 +100,7 @@ class RunnerChild implements RunnerProcess {
   }
 
   usage(): InstanceUsage {
-    return readUsage(this.#groups.usage);
+    return usageOf(this.#groups.usage, this.pid);
   }
 
   async remove(): Promise<void> {

@@ -93,7 +93,7 @@ export interface RunnerProcess {
 }
 
 export interface Confined {
-  /** For each limit that cannot be held here a sentence that says why: "limits.pids 64 is not held: …". */
+  /** For each limit that cannot be held here a sentence that says why: "limits.pids of 64 is not held: …". */
   readonly notHeld: readonly string[];
   /** Where a file of the host is to be found inside. What is nowhere inside is returned as it is. */
   inside(path: string): string;
@@ -108,6 +108,8 @@ export interface Confined {
   readonly ownNetwork: boolean;
   /** Where the runner accounts its programs' memory, if it may. */
   readonly memorySlots?: { readonly version: 1 | 2; readonly folder: string } | undefined;
+  /** The memory limit, where the kernel does not hold it: whoever owns the instance watches it, and the runner its programs. */
+  readonly memoryWatchedBytesMax?: number | undefined;
 }
 
 export interface InstanceUsage {

@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { descendantsOf, processUse } from "./process-figures.ts";
 import type { InstanceUsage } from "./sandbox.ts";
 
 /** A group of one hierarchy, and in which version's words it speaks. */
@@ -40,6 +41,30 @@ export function readUsage(folders: UsageFolders): InstanceUsage {
   if (cpuMs !== undefined) usage.cpuMs = cpuMs;
   if (folders.pids !== undefined) readPids(folders.pids, usage);
   return usage;
+}
+
+/** What an instance uses: by its groups, and where these do not tell its memory, by the processes below the runner's. */
+export function usageOf(folders: UsageFolders, pid: number | undefined): InstanceUsage {
+  const usage = readUsage(folders);
+  return usage.memoryBytes !== undefined || pid === undefined ? usage : { ...processUsage(pid), ...usage };
+}
+
+/**
+ * What a process and its descendants use, for an instance that has no control groups: of memory what is resident now, pages
+ * that several share counted for each, and of CPU also what ended children took that were waited for. Without a peak: none is the sum's.
+ */
+export function processUsage(pid: number): InstanceUsage {
+  let memoryBytes = 0;
+  let cpuMs = 0;
+  let pids = 0;
+  for (const one of descendantsOf(pid)) {
+    const use = processUse(one);
+    if (use === undefined) continue;
+    memoryBytes += use.residentBytes;
+    cpuMs += use.cpuMs;
+    pids++;
+  }
+  return pids === 0 ? {} : { memoryBytes, cpuMs, pids };
 }
 
 /**
