@@ -189,7 +189,11 @@ describe("a program that does not", () => {
   test("is told on, with its status", async () => {
     const heard = trial.send("never");
     expect(await heard.over.promise).toMatchObject({ exitCode: 3, endedBy: "itself" });
-    expect(heard.resetHead).toEqual({ reason: "no-reply", detail: "The program of never exited with status 3 without replying" });
+    expect(heard.resetHead).toEqual({
+      reason: "no-reply",
+      detail: "The program of never exited with status 3 without replying",
+      badExit: true,
+    });
   });
 
   test("or with the signal that killed it", async () => {
