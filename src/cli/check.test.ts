@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { nobody, root, urocket } from "../../tests/urocket-command.ts";
-import { requireRoot } from "../../tests/system-tools.ts";
+import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 
 const apps: AppFolder[] = [];
 afterEach(() => {
@@ -113,6 +113,71 @@ test("shows functions and listeners, and leaves nothing of their build", async (
   expect(JSON.parse(json.stdout)).toMatchObject({
     operations: [{ method: "GET", timeoutMs: 30_000, function: { file: app.path("src/functions.ts"), export: "getA" } }, {}],
     listeners: [{ name: "tcp:1234", function: { export: "answer" }, idleMs: 300_000, lineBytesMax: 65_536, connectionsMax: 1024 }],
+  });
+});
+
+test("shows what the service serves, and in one row what takes every path", async () => {
+  const withContract = appWith(
+    "openapi: openapi.yaml\nservice: { cmd: sh server.sh, wd: daemon }\npaths: { /a: { post: { service: true, validate-out: true } } }\n",
+  );
+  withContract.write("daemon/server.sh", "");
+  const { code, stdout } = await urocket(["check"], { cwd: withContract.folder });
+  expect(code).toBe(0);
+  expect(stdout).toBe(
+    [
+      "METHOD  PATH  VALIDATED  CHANNEL  WD      HANDLER",
+      "POST    /a    in+out     service  daemon  sh server.sh",
+      "GET     /a    in         service  daemon  sh server.sh",
+      "",
+      "app is ready to serve: 2 operations, 0 errors, 0 warnings",
+      "",
+    ].join("\n"),
+  );
+  const without = appWith("service: { cmd: cat }\npaths: { /b: { get: { inject: { cmd: cat } } } }\n");
+  expect((await urocket(["check"], { cwd: without.folder })).stdout).toBe(
+    [
+      "METHOD  PATH  VALIDATED  CHANNEL  WD  HANDLER",
+      "GET     /b    no         stdin    .   cat",
+      "any     /*    no         service  .   cat",
+      "",
+      "app is ready to serve: 1 operation, every other path, 0 errors, 0 warnings",
+      "",
+    ].join("\n"),
+  );
+  const json = JSON.parse((await urocket(["check", "-o", "json"], { cwd: without.folder })).stdout) as { operations: unknown[] };
+  expect(json).toMatchObject({ sandbox: "process", service: { cmd: ["cat"], port: 8080, health: { everyMs: 10_000 } } });
+  expect(json.operations.at(-1)).toMatchObject({ path: "/*", service: true });
+});
+
+requireTool(
+  "unshare",
+  "runc",
+  "crun",
+)("warns of what this machine lacks for the app, with the command that brings it", async () => {
+  const app = appWith("service: { cmd: cat }\nsandbox: container\nnetwork: none\n");
+  const hidden = `for tool in runc crun; do
+    for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
+      if [ -e "$folder/$tool" ]; then mount --bind /dev/null "$(readlink -f "$folder/$tool")" 2>/dev/null || true; fi
+    done
+  done`;
+  const child = Bun.spawn(["unshare", "--mount", "sh", "-euc", `${hidden}; exec ${root}/bin/urocket check ${app.folder}`], {
+    stdout: "pipe",
+  });
+  const [stdout, code] = await Promise.all([child.stdout.text(), child.exited]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /urocket-service\.yaml: warning: It cannot be served in containers on this machine: OCI runtime: [^\n]+\n {2}[^\n]*install[^\n]*crun/,
+  );
+  expect(stdout).toContain("app is ready to serve in containers: every path, 0 errors, 1 warning");
+});
+
+test("checks an app as if another sandbox were said", async () => {
+  const app = appWith("service: { cmd: cat }\nnetwork: internal\n");
+  expect((await urocket(["check"], { cwd: app.folder })).stdout).toContain('warning: "network: internal" is not held');
+  expect((await urocket(["check", "--sandbox", "container"], { cwd: app.folder })).stdout).not.toContain("is not held:");
+  expect(await urocket(["check", "--sandbox", "vm"], { cwd: app.folder })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("Allowed choices are process, container"),
   });
 });
 

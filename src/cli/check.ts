@@ -1,19 +1,25 @@
-/** `urocket check`: everything that is wrong or doubtful with an app, and what it would serve. Builds its functions, and starts nothing. */
+/**
+ * `urocket check`: everything that is wrong or doubtful with an app, also on this machine, and what it would serve. Builds its
+ * functions, and starts nothing.
+ */
 import { resolve } from "node:path";
-import type { FunctionReference, Listener, ProgramOperation } from "../config/app.ts";
+import type { App, FunctionReference, Listener, ProgramOperation, Service } from "../config/app.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { formatDuration } from "../core/units.ts";
 import { type JoinedOperation, loadApp, type LoadedApp } from "../host/load-app.ts";
+import { machineDoubts } from "../host/machine-doubts.ts";
 import { complain, nameFilesFrom, nameFrom, tellDiagnostics } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
 import { kindOfPath, whyNoFolder } from "./folder-kind.ts";
+import { count, countOperations, takesEveryPath } from "./served-operations.ts";
 import { formatTable } from "./table.ts";
 import { paint, type Terminal } from "./terminal.ts";
 
 export type OutputForm = "text" | "json";
 
-export async function check(folder: string, form: OutputForm, terminal: Terminal): Promise<ExitCode> {
+/** @param sandbox what confines the app, whatever its service file says. */
+export async function check(folder: string, form: OutputForm, sandbox: App["sandbox"] | undefined, terminal: Terminal): Promise<ExitCode> {
   const root = resolve(folder);
   const why = whyNoFolder(kindOfPath(root));
   if (why !== undefined) {
@@ -23,10 +29,16 @@ export async function check(folder: string, form: OutputForm, terminal: Terminal
     });
     return exitCode.usage;
   }
-  const loaded = await loadApp(root);
+  const loaded = await loadOn(root, sandbox);
   if (form === "json") terminal.out.line(JSON.stringify(toJson(root, loaded), undefined, 2));
   else tell(loaded, terminal);
   return loaded.ok ? exitCode.done : exitCode.failed;
+}
+
+/** What is doubtful because of this machine is told behind what is doubtful anywhere. */
+async function loadOn(root: string, sandbox: App["sandbox"] | undefined): Promise<LoadedApp> {
+  const loaded = await loadApp(root, { sandbox });
+  return loaded.ok ? { ...loaded, warnings: [...loaded.warnings, ...(await machineDoubts(loaded.app))] } : loaded;
 }
 
 const diagnosticsOf = (loaded: LoadedApp): readonly Diagnostic[] => (loaded.ok ? loaded.warnings : loaded.problems);
@@ -43,7 +55,7 @@ type Ready = Extract<LoadedApp, { ok: true }>;
 type Table = readonly [headings: readonly string[], ...rows: (readonly string[])[]];
 
 function tablesOf({ app, operations }: Ready): readonly Table[] {
-  const operationRows = operations.map((operation) => toRow(operation, app.folder));
+  const operationRows = oneForEveryPath(operations).map((operation) => toRow(operation, app));
   const listenerRows = app.listeners.map((listener) => toListenerRow(listener, app.folder));
   return [
     ...(operationRows.length === 0 ? [] : [[["METHOD", "PATH", "VALIDATED", "CHANNEL", "WD", "HANDLER"], ...operationRows] as const]),
@@ -51,18 +63,38 @@ function tablesOf({ app, operations }: Ready): readonly Table[] {
   ];
 }
 
+const isForEveryPath = ({ path, handler }: JoinedOperation): boolean => takesEveryPath({ path, handler: handler?.kind });
+
+/** What takes every method of every path stands at the end, once. */
+function oneForEveryPath(operations: readonly JoinedOperation[]): readonly JoinedOperation[] {
+  const [rest] = operations.filter(isForEveryPath);
+  const own = operations.filter((operation) => !isForEveryPath(operation));
+  return rest === undefined ? own : [...own, { ...rest, method: "any" }];
+}
+
 function tellTable([headings, ...rows]: Table, out: Terminal["out"]): void {
   for (const line of formatTable(out, headings, rows)) out.line(line);
   out.line("");
 }
 
-function toRow(operation: JoinedOperation, folder: string): readonly string[] {
+function toRow(operation: JoinedOperation, { folder, service }: App): readonly string[] {
   const { method, path, handler } = operation;
   if (handler === undefined) return [method, path, "", "", "", "(no handler: answered 501)"];
   const checked = validated(operation).join("+") || "no";
-  if (handler.kind === "function") return [method, path, checked, "function", "", formatFunction(handler.function, folder)];
-  const { channel, wd, argv } = handler.inject;
-  return [method, path, checked, channel, nameFrom(folder, wd), formatCommand(argv)];
+  switch (handler.kind) {
+    case "function":
+      return [method, path, checked, "function", "", formatFunction(handler.function, folder)];
+    case "service":
+      return [
+        method,
+        path,
+        checked,
+        "service",
+        ...(service === undefined ? [] : [nameFrom(folder, service.wd), formatCommand(service.argv)]),
+      ];
+    case "program":
+      return [method, path, checked, handler.inject.channel, nameFrom(folder, handler.inject.wd), formatCommand(handler.inject.argv)];
+  }
 }
 
 function toListenerRow({ name, framing, idleMs, connectionsMax, function: called }: Listener, folder: string): readonly string[] {
@@ -91,10 +123,10 @@ function summary(loaded: LoadedApp, diagnostics: readonly Diagnostic[], style: (
   if (!loaded.ok) return style("red", `Not ready to serve: ${counts}`);
   const { app, operations } = loaded;
   const listeners = app.listeners.length === 0 ? "" : `, ${count(app.listeners.length, "listener")}`;
-  return style("green", `${app.name} is ready to serve: ${count(operations.length, "operation")}${listeners}, ${counts}`);
+  const counted = countOperations(operations.map(({ path, handler }) => ({ path, handler: handler?.kind })));
+  const confined = app.sandbox === "container" ? " in containers" : "";
+  return style("green", `${app.name} is ready to serve${confined}: ${counted}${listeners}, ${counts}`);
 }
-
-const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 function toJson(root: string, loaded: LoadedApp): object {
   const problems = diagnosticsOf(loaded).map((diagnostic) => {
@@ -108,6 +140,9 @@ function toJson(root: string, loaded: LoadedApp): object {
     folder: root,
     name: app.name,
     contract: contract?.file,
+    sandbox: app.sandbox,
+    ...(app.sandbox === "container" ? { network: app.network, rootfs: app.rootfs } : {}),
+    service: app.service && serviceToJson(app.service),
     problems,
     operations: operations.map(operationToJson),
     listeners: app.listeners.map(listenerToJson),
@@ -125,11 +160,16 @@ function operationToJson(operation: JoinedOperation): object {
     timeoutMs: handler?.timeoutMs,
     inject: handler?.kind === "program" ? programToJson(handler) : undefined,
     function: handler?.kind === "function" ? functionToJson(handler.function) : undefined,
+    service: handler?.kind === "service" ? true : undefined,
   };
 }
 
 function programToJson({ inject: { wd, argv, channel, encoding } }: ProgramOperation): object {
   return { wd, cmd: argv, channel, encoding };
+}
+
+function serviceToJson({ wd, argv, port, health, startTimeoutMs, timeoutMs, idleMs }: Service): object {
+  return { wd, cmd: argv, port, health, startTimeoutMs, timeoutMs, idleMs };
 }
 
 function functionToJson({ file, export: name }: FunctionReference): object {

@@ -19,7 +19,9 @@ async function bashOffers(...words: string[]): Promise<string[]> {
 
 describe("bash", () => {
   test("completes commands", async () => {
-    expect(await bashOffers("")).toEqual("serve dev invoke check types init reply completion version help --help --version".split(" "));
+    expect(await bashOffers("")).toEqual(
+      "serve dev invoke check doctor types init reply completion version help --help --version".split(" "),
+    );
     expect(await bashOffers("ch")).toEqual(["check"]);
   });
 
@@ -30,8 +32,9 @@ describe("bash", () => {
 
   test("completes values where there are a few, and nothing where there are many", async () => {
     expect(await bashOffers("serve", "--log", "")).toEqual(["auto", "json", "pretty"]);
+    expect(await bashOffers("serve", "--sandbox", "")).toEqual(["process", "container"]);
     expect(await bashOffers("check", "-o", "j")).toEqual(["json"]);
-    expect(await bashOffers("init", "-t", "")).toEqual(["functions", "scripts", "tcp"]);
+    expect(await bashOffers("init", "-t", "")).toEqual(["functions", "scripts", "service", "tcp"]);
     expect(await bashOffers("serve", "--port", "")).toEqual([]);
   });
 
@@ -51,7 +54,7 @@ for (const shell of ["zsh", "fish"] as const) {
 
   test(`the script for ${shell} knows every command and the flags of serve`, async () => {
     const script = (await urocket(["completion", shell])).stdout;
-    for (const word of ["serve", "dev", "invoke", "check", "types", "init", "reply", "completion", "version", "help"])
+    for (const word of ["serve", "dev", "invoke", "check", "doctor", "types", "init", "reply", "completion", "version", "help"])
       expect(script).toContain(word);
     for (const flag of ["port", "address", "timing", "watch", "grace", "log"]) expect(script).toContain(flag);
   });

@@ -14,12 +14,13 @@ import { version } from "./version.ts";
 const templatesFolder = resolve(import.meta.dir, "../../templates");
 
 /** Known, and for versions to come. */
-const laterTemplates: readonly string[] = ["service", "site"];
+const laterTemplates: readonly string[] = ["site"];
 
 /** What to try first, once it is served. */
 const firstTries: Readonly<Record<(typeof templateNames)[number], string>> = {
   functions: "curl http://127.0.0.1:8080/hello/Ada",
   scripts: "curl http://127.0.0.1:8080/hello/Ada",
+  service: "curl http://127.0.0.1:8080/",
   tcp: "printf 'sum 1 2 3.5\\n' | nc -N 127.0.0.1 4000",
 };
 

@@ -90,7 +90,7 @@ function toInvocable({ app, contract }: FoundApp): Invocable {
     // The contract's first: its names are the ones that clients know.
     operations: [...described, ...exported],
     listeners: app.listeners.map(({ name }) => name),
-    servesAnyPath: app.functions !== undefined && contract === undefined,
+    servesAnyPath: (app.functions !== undefined || app.service !== undefined) && contract === undefined,
   };
 }
 

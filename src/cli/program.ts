@@ -1,9 +1,11 @@
 /** The command tree: names, flags and help of every command, and what each one calls. */
 import { Command, CommanderError, Option } from "commander";
 import { nearest } from "../core/suggest.ts";
+import type { App } from "../config/app.ts";
 import type { Environment, ServeFlags, ServeMode } from "../config/settings.ts";
 import { complain } from "./complaint.ts";
 import type { CompletedCommand, Shell } from "./completion.ts";
+import type { DoctorFlags } from "./doctor.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
 import type { InvokeFlags } from "./invoke-flags.ts";
 import { templateNames } from "./template-names.ts";
@@ -117,10 +119,25 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
       "Checks the service file and the contract of a folder (default: the current one), and shows what would be served. Exits 1 when there are errors.",
     )
     .argument("[dir]", "folder with a service file", ".")
+    .addOption(sandboxOption("as if the app were confined by process or container, whatever it says").choices(["process", "container"]))
     .addOption(outputOption())
-    .action(async (folder: string, { output }: OutputFlag) => {
+    .action(async (folder: string, { output, sandbox }: OutputFlag & { readonly sandbox?: App["sandbox"] }) => {
       const { check } = await import("./check.ts");
-      end(await check(folder, output ?? "text", terminal));
+      end(await check(folder, output ?? "text", sandbox, terminal));
+    });
+
+  program
+    .command("doctor")
+    .summary("find what this machine lacks")
+    .description(
+      "Looks at what apps may need of this machine: limits, containers, their network. Tells how to get what is missing; exits 1 when something is.",
+    )
+    .option("--clean", "remove what hosts that were killed have left")
+    .option("--data <dir>", "folder that apps keep data in, as of serve (UROCKET_DATA)")
+    .addOption(outputOption())
+    .action(async (flags: DoctorFlags) => {
+      const { doctor } = await import("./doctor.ts");
+      end(await doctor(flags, environment, terminal));
     });
 
   program
@@ -144,7 +161,7 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
     .argument("[dir]", "folder to make or fill", ".")
     .option(
       "-t, --template <name>",
-      "what kind of app: functions (TypeScript), scripts (sh, Python and PHP) or tcp (lines over TCP)",
+      "what kind of app: functions (TypeScript), scripts (sh, Python and PHP), service (an HTTP daemon) or tcp (lines over TCP)",
       "scripts",
     )
     .action(async (folder: string, { template }: { readonly template: string }) => {
@@ -214,8 +231,9 @@ function addServing(command: Command): Command {
 const logOption = (fallback: string): Option =>
   new Option("--log <form>", `log as auto, json or pretty (UROCKET_LOG; ${fallback})`).argParser(String);
 
-const sandboxOption = (): Option =>
-  new Option("--sandbox <kind>", "confine all apps by process or container, whatever they say (UROCKET_SANDBOX)").argParser(String);
+const sandboxOption = (
+  description = "confine every app by process or container, whatever its service file says (UROCKET_SANDBOX)",
+): Option => new Option("--sandbox <kind>", description).argParser(String);
 
 const requestsOption = (): Option =>
   new Option("--requests <which>", "log all requests, or only those that failed (UROCKET_REQUESTS; default: all)").argParser(String);

@@ -22,6 +22,7 @@ const settings: ServeSettings = {
 const pets: ServedApp = {
   name: "pets",
   folder: "/srv/pets",
+  sandbox: "process",
   operations: [
     { method: "GET", path: "/pets", validated: true, handled: true, handler: "function", operationId: "listPets" },
     { method: "POST", path: "/pets/new", validated: true, handled: false },
@@ -60,7 +61,7 @@ test("a start names every app with its operations and folder, then the address",
 
 test("a start tells where lines are taken, and where contracts are shown if they are", () => {
   const listeners = [{ name: "tcp:1234", url: "tcp://127.0.0.1:1234" }];
-  const fibber: ServedApp = { name: "fibber", folder: "/srv/fibber", operations: [], listeners, limitsNotHeld: [] };
+  const fibber: ServedApp = { name: "fibber", folder: "/srv/fibber", sandbox: "process", operations: [], listeners, limitsNotHeld: [] };
   expect(said((stream) => tellStarted(stream, hostOf(fibber), { ...settings, docs: true }, "/srv"))).toEqual([
     "fibber: 0 operations, 1 listener from fibber",
     "  lines at tcp://127.0.0.1:1234",
@@ -69,7 +70,7 @@ test("a start tells where lines are taken, and where contracts are shown if they
   ]);
 });
 
-test("verbs are in a column, and what takes every path is told in a word", () => {
+test("verbs are in a column, and what takes every path is told once", () => {
   const operations = [
     { method: "OPTIONS", path: "/a", validated: false, handled: true, handler: "program" as const },
     { method: "GET", path: "/bb", validated: false, handled: true, handler: "function" as const },
@@ -80,6 +81,7 @@ test("verbs are in a column, and what takes every path is told in a word", () =>
     "pets: 2 operations, every other path from pets",
     "  OPTIONS /a   program",
     "  GET     /bb  function",
+    "  any     /*   function",
   ]);
   expect(told({ ...pets, operations: operations.slice(2) })).toEqual(["pets: every path from pets"]);
 });
@@ -99,6 +101,14 @@ test("types that are wrong are warnings, with the app served; that they are righ
     "warning: pets: 1 type error; it is served all the same",
   ]);
   expect(said((stream) => tellTypes(stream, { ...app, problems: [] }, "/srv"))).toEqual(["pets: types are right again"]);
+});
+
+test("a start tells which apps are in containers, and what they are connected by", () => {
+  const network = { bridge: "urocket0", gateway: "10.201.0.1", gateway6: "fd00::1" };
+  const host = { ...hostOf({ ...pets, sandbox: "container" }), network };
+  const lines = said((stream) => tellStarted(stream, host, settings, "/srv"));
+  expect(lines[0]).toBe("pets: 2 operations, 1 without a handler from pets, in containers");
+  expect(lines.at(-2)).toBe("Containers are on the bridge urocket0, where this host is 10.201.0.1 and fd00::1");
 });
 
 test("a start tells limits that this machine does not let us hold", () => {

@@ -2,10 +2,10 @@
 import { isIP } from "node:net";
 import type { ServeSettings } from "../config/settings.ts";
 import { docsPath } from "../host/docs-pages.ts";
-import { everyPath } from "../host/join-functions.ts";
 import type { CheckedTypes, ReloadOutcome, RunningHost, ServedApp, StartFailure } from "../host/host.ts";
 import { complain, nameFrom, tellDiagnostics, warn } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
+import { count, countOperations, takesEveryPath } from "./served-operations.ts";
 import { paint, type Stream } from "./terminal.ts";
 
 export function tellStarted(stream: Stream, host: RunningHost, { address, docs }: ServeSettings, folder: string): void {
@@ -14,20 +14,20 @@ export function tellStarted(stream: Stream, host: RunningHost, { address, docs }
   }
   if (!isLoopback(address)) warn(stream, exposure(address));
   for (const app of host.apps) {
-    stream.line(`${paint(stream, "bold", app.name)}: ${countServed(app)} from ${nameFrom(folder, app.folder)}`);
+    stream.line(
+      `${paint(stream, "bold", app.name)}: ${countServed(app)} from ${nameFrom(folder, app.folder)}${app.sandbox === "container" ? ", in containers" : ""}`,
+    );
     for (const line of listServed(app)) stream.line(`  ${line}`);
   }
+  if (host.network !== undefined) stream.line(networkLine(host.network));
   if (docs) stream.line(`Contracts at ${paint(stream, "cyan", host.url + docsPath)}`);
   stream.line(`Serving at ${paint(stream, "cyan", host.url)}${stream.isTerminal ? " (Ctrl-C stops)" : ""}`);
 }
 
 /** "4 operations, 1 without a handler, 2 listeners" */
-function countServed({ operations: all, listeners }: ServedApp): string {
-  const operations = withoutRest(all);
+function countServed({ operations, listeners }: ServedApp): string {
   const unhandled = operations.filter(({ handled }) => !handled).length;
-  const takesRest = operations.length < all.length;
-  const parts = takesRest && operations.length === 0 ? ["every path"] : [count(operations.length, "operation")];
-  if (takesRest && operations.length > 0) parts.push("every other path");
+  const parts = [countOperations(operations.map(({ path, handler }) => ({ path, handler })))];
   if (unhandled > 0) parts.push(`${unhandled} without a handler`);
   if (listeners.length > 0) parts.push(count(listeners.length, "listener"));
   return parts.join(", ");
@@ -36,13 +36,11 @@ function countServed({ operations: all, listeners }: ServedApp): string {
 /** Operations of one app that are listed: a screen's worth of lines says more than a thousand. */
 const listedMax = 20;
 
-/** Without what a default export serves where there is no contract: every verb of every path. */
-const withoutRest = (operations: ServedApp["operations"]): ServedApp["operations"] =>
-  operations.filter(({ path, handler }) => path !== everyPath || handler !== "function");
+type ListedOperation = Pick<ServedApp["operations"][number], "method" | "path" | "handler" | "handled" | "operationId">;
 
 /** `GET    /pets       function  listPets`, and where listeners are. */
 function listServed({ operations: all, listeners }: ServedApp): string[] {
-  const operations = withoutRest(all);
+  const operations = oneForEveryPath(all);
   const listed = operations.slice(0, listedMax);
   const verbWidth = Math.max(6, ...listed.map(({ method }) => method.length));
   const width = Math.max(0, ...listed.map(({ path }) => path.length));
@@ -53,7 +51,19 @@ function listServed({ operations: all, listeners }: ServedApp): string[] {
   return [...lines, ...listeners.map(({ url }) => `lines at ${url}`)];
 }
 
-const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
+/** What takes every path stands at the end, once, and not at all where it is all that there is. */
+function oneForEveryPath(operations: ServedApp["operations"]): readonly ListedOperation[] {
+  const [rest] = operations.filter(isForEveryPath);
+  const own = operations.filter((operation) => !isForEveryPath(operation));
+  return rest === undefined || own.length === 0 ? own : [...own, { ...rest, method: "any" }];
+}
+
+const isForEveryPath = ({ path, handler }: ServedApp["operations"][number]): boolean => takesEveryPath({ path, handler });
+
+/** "Containers are on the bridge urocket0, 10.201.0.1 and fd75:726f:636b:c9::1" */
+function networkLine({ bridge, gateway, gateway6 }: NonNullable<RunningHost["network"]>): string {
+  return `Containers are on the bridge ${bridge}, where this host is ${[gateway, ...(gateway6 === undefined ? [] : [gateway6])].join(" and ")}`;
+}
 
 export function isLoopback(address: string): boolean {
   if (isIP(address) === 4) return address.startsWith("127.");

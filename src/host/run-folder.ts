@@ -2,8 +2,20 @@
  * Where a host keeps what lives only while it runs: links and reply sockets of its instances. The folder says whose it
  * is, so that the next host knows what a killed one left and removes it, and never a living one's.
  */
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { socketPathBytesMax } from "../core/socket-path.ts";
 import { reasonOf } from "../core/system-error.ts";
 import { endProcessesOf } from "../sandbox/process.ts";
@@ -117,12 +129,54 @@ function refuseForeign(base: string): void {
 }
 
 function removeAbandoned(base: string): void {
-  for (const name of readdirSync(base)) {
-    const folder = join(base, name);
-    if (!name.startsWith(prefix) || isOwned(folder)) continue;
-    endProcessesOf(folder);
-    rmSync(folder, { recursive: true, force: true });
+  for (const folder of hostFoldersIn(base)) {
+    if (!isOwned(folder)) removeFolder(folder);
   }
+}
+
+function removeFolder(folder: string): void {
+  endProcessesOf(folder);
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Run folders of hosts that are no more. @param candidates as of `openRunFolder`. */
+export function abandonedRunFolders(candidates: readonly string[]): readonly string[] {
+  return candidates.flatMap(hostFoldersIn).filter((folder) => !isOwned(folder));
+}
+
+/** Removes them, and ends what still runs in them. @returns those that were removed. */
+export function sweepRunFolders(candidates: readonly string[]): readonly string[] {
+  const abandoned = abandonedRunFolders(candidates);
+  for (const folder of abandoned) removeFolder(folder);
+  return abandoned;
+}
+
+/** Why no run folder can be made in any of them; undefined: one can. Nothing is made. */
+export function whyNoRunFolder(candidates: readonly string[]): string | undefined {
+  const refusals: string[] = [];
+  for (const base of candidates) {
+    const refusal = whyNoRunFolderIn(base);
+    if (refusal === undefined) return undefined;
+    refusals.push(`${base}: ${refusal}`);
+  }
+  return refusals.join("; ");
+}
+
+function whyNoRunFolderIn(base: string): string | undefined {
+  if (Buffer.byteLength(join(base, `${prefix}${process.pid}`)) > runFolderBytesMax) return "its path is too long for unix sockets below it";
+  try {
+    const there = existsSync(base);
+    if (there) refuseForeign(base);
+    accessSync(there ? base : nearestFolder(base), constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+function nearestFolder(path: string): string {
+  const above = dirname(path);
+  return above === path || existsSync(above) ? above : nearestFolder(above);
 }
 
 const ownOwner = (): Owner => ({ pid: process.pid, startTicks: processStart(process.pid) ?? 0 });

@@ -63,8 +63,8 @@ function findExport(modules: readonly unknown[], spec: FunctionSpec, mayFetch: b
   const fetch = mayFetch && spec.export === "default" ? property(value, "fetch") : undefined;
   if (isCallable(fetch)) return { kind: "fetch", call: fetch.bind(value) };
   const what = value === null ? "null" : Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
-  if (value === undefined) return `its file has no export "${spec.export}"`;
-  return `its export "${spec.export}" is ${what}, not a function${mayFetch && spec.export === "default" ? "; the default export may also be an object with fetch()" : ""}`;
+  if (value === undefined) return `${spec.file ?? "its file"} has no export "${spec.export}"`;
+  return `its export "${spec.export}"${spec.file === undefined ? "" : ` of ${spec.file}`} is ${what}, not a function${mayFetch && spec.export === "default" ? "; the default export may also be an object with fetch()" : ""}`;
 }
 
 function isCallable(value: unknown): value is (...args: readonly unknown[]) => unknown {
