@@ -6,7 +6,8 @@
  * another instance only within its app (a map from source to the app's chain, and a set of the app's addresses); to the outside
  * only from the lower half of the subnet ("open"), behind the host's own address; and nobody from outside begins to speak to it.
  *
- * Instances need not know that they are not on one wire: the redirects that a router sends in such a case are dropped.
+ * Who is refused is told so at once (the kernel would send only one ICMP error a second: TCP gets resets). Instances need not know
+ * that they are not on one wire: the redirects that a router sends in such a case are dropped.
  */
 import type { Cidr } from "../config/cidr.ts";
 import { addressAt, formatCidr, halves } from "./network-cidr.ts";
@@ -41,7 +42,7 @@ export function tableScript(network: RuledNetwork): string {
   const internal6 = network.subnet6 === undefined ? undefined : halves(network.subnet6)[1];
   const gateway = addressAt(subnet, 1n);
   const gateway6 = network.subnet6 === undefined ? undefined : addressAt(network.subnet6, 1n);
-  const refuse = "reject with icmpx admin-prohibited";
+  const refuse = "goto refused";
   return `create table inet ${bridge}
 table inet ${bridge} {
   map from4 { type ipv4_addr : verdict; }
@@ -59,6 +60,10 @@ table inet ${bridge} {
     ip daddr 127.0.0.0/8 drop
     ${network.subnet6 === undefined ? "meta nfproto ipv6 drop" : `ip6 saddr != ${formatCidr(network.subnet6)} drop`}
     ${gateway6 === undefined ? "" : `ip6 saddr ${gateway6} drop`}
+  }
+  chain refused {
+    meta l4proto tcp reject with tcp reset
+    reject with icmpx admin-prohibited
   }
   chain to-host {
     type filter hook input priority ${filterPriority}; policy accept;
