@@ -1,5 +1,5 @@
 /** A front with a handler that keeps what it gets, for tests that answer by hand. */
-import type { BodySink, Front, FrontExchange, FrontHandler } from "../src/gateway/front.ts";
+import type { BodySink, Front, FrontExchange, FrontHandler, HeaderList } from "../src/gateway/front.ts";
 import { openHttpFront } from "../src/gateway/http-front.ts";
 import type { HttpLimits } from "../src/gateway/http-limits.ts";
 import type { Receipt } from "../src/telemetry/receipt.ts";
@@ -10,6 +10,7 @@ export interface FrontBedOptions {
   /** Default: nothing; the test answers. */
   readonly handler?: FrontHandler;
   readonly limits?: Partial<HttpLimits>;
+  readonly trustedProxies?: readonly string[];
 }
 
 export class FrontBed implements AsyncDisposable {
@@ -19,12 +20,13 @@ export class FrontBed implements AsyncDisposable {
   readonly refused: Receipt[] = [];
   readonly defects: Error[] = [];
 
-  constructor({ handler, limits }: FrontBedOptions = {}) {
+  constructor({ handler, limits, trustedProxies }: FrontBedOptions = {}) {
     this.front = openHttpFront(
       {
         address: "127.0.0.1",
         port: 0,
         ...(limits && { limits }),
+        ...(trustedProxies && { trustedProxies }),
         onRefused: (receipt) => this.refused.push(receipt),
         onDefect: (error) => this.defects.push(error),
       },
@@ -53,6 +55,7 @@ export class FrontBed implements AsyncDisposable {
 /** Keeps a whole body. */
 export class Collected implements BodySink {
   readonly chunks: Uint8Array[] = [];
+  trailers: HeaderList | undefined;
   readonly ended: Promise<"whole" | "malformed">;
   readonly #settle: (how: "whole" | "malformed") => void;
 
@@ -70,7 +73,8 @@ export class Collected implements BodySink {
     this.chunks.push(bytes);
   }
 
-  end(): void {
+  end(trailers?: HeaderList): void {
+    this.trailers = trailers;
     this.#settle("whole");
   }
 

@@ -207,7 +207,7 @@ describe("a connection", () => {
         }
         expect(defects).toEqual([]);
         connection.ended();
-        connection.gone();
+        connection.gone(false);
       }),
       { numRuns: 1_000 },
     );

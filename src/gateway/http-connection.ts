@@ -130,8 +130,10 @@ export class HttpConnection implements ExchangeConnection, TunnelConnection {
     } else this.#close();
   }
 
-  /** The socket is closed, by whichever side. */
-  gone(): void {
+  /** The socket is closed, by whichever side. @param isBroken not by both of them having ended. */
+  gone(isBroken: boolean): void {
+    // Where we have ended before, the client's end is told by this alone.
+    if (this.#hasShutDown && !isBroken) this.#tunnel?.clientEnded();
     if (this.#go("gone")) this.#leave();
   }
 

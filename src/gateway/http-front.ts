@@ -117,7 +117,7 @@ class HttpFront implements Front, ConnectionContext {
       data: (socket, chunk) => socket.data.received(chunk),
       drain: (socket) => socket.data.writable(),
       end: (socket) => socket.data.ended(),
-      close: (socket) => socket.data.gone(),
+      close: (socket, error) => socket.data.gone(error !== undefined),
       error: (_socket, error) => this.defect(error),
     };
   }
