@@ -11,6 +11,7 @@ import type { AbandonedHead, CallHead, ConnectHead, HealthHead, LoadedHead, LogH
 import type { Confined, Confinement, InstanceUsage, Sandbox } from "../sandbox/sandbox.ts";
 import { HeldPlaces } from "./held-places.ts";
 import { type InstanceLoad, loadOf } from "./instance-load.ts";
+import type { InstanceSample } from "../telemetry/instance-sample.ts";
 import { type InstanceEvent, type InstanceState, transition } from "./instance-state.ts";
 import { LimitWatch } from "./limit-watch.ts";
 import type { Place, PlaceHolder } from "./place.ts";
@@ -187,6 +188,23 @@ export class Instance implements PlaceHolder {
   /** What it uses now; what is not known is absent. */
   usage(): InstanceUsage {
     return this.#runner.process.usage();
+  }
+
+  /** What it is and uses now. */
+  sample(): InstanceSample {
+    const { id, state, pid, open, served } = this;
+    const { confinement, sandbox } = this.#options;
+    return {
+      app: confinement.name,
+      instance: id,
+      sandbox: sandbox.kind,
+      state,
+      ...(pid === undefined ? {} : { pid }),
+      ageMs: performance.now() - this.startedMs,
+      open,
+      served,
+      ...this.usage(),
+    };
   }
 
   /** Resolves when it serves; rejects with the reason when it never will. */

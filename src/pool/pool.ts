@@ -3,6 +3,7 @@
  * there is work for. Work that comes while none has room waits here, in the order it came; how much can wait is the admission's.
  */
 import type { CallHead, ConnectHead, RequestHead } from "../link/messages.ts";
+import type { InstanceSample } from "../telemetry/instance-sample.ts";
 import {
   decide,
   type Panic,
@@ -38,6 +39,8 @@ export interface PoolOptions extends Omit<FleetOptions, "min" | "idleMs"> {
 }
 
 export type PoolEvents = FleetReports;
+/** What instances are told of the app's daemon. */
+export type PoolService = NonNullable<PoolOptions["load"]["service"]>;
 
 /** How often memory is looked at, in ms. */
 const memoryLookMs = 5_000;
@@ -96,6 +99,11 @@ export class Pool {
   /** Limits that this machine does not let us hold, as sentences. */
   get limitsNotHeld(): readonly string[] {
     return this.#fleet.members.all[0]?.instance.limitsNotHeld ?? [];
+  }
+
+  /** What its instances are and use now. */
+  instances(): InstanceSample[] {
+    return this.#fleet.members.all.map(({ instance }) => instance.sample());
   }
 
   /** Whether a call's function is a Fetch handler. To be asked when the first instance has started. */
