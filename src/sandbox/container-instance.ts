@@ -19,8 +19,8 @@ import {
 } from "./instance-groups.ts";
 import type { NetworkSlot } from "./network.ts";
 import { processStart } from "./process-figures.ts";
-import type { Confined, Confinement, InstanceUsage, RunnerProcess } from "./sandbox.ts";
-import { readUsage } from "./usage.ts";
+import type { Confined, Confinement, InstanceLimits, InstanceUsage, RunnerProcess } from "./sandbox.ts";
+import { usageOf } from "./usage.ts";
 
 const lastWordsCharactersMax = 4096;
 /** From `kill` until its processes are looked for one by one, in ms. */
@@ -38,6 +38,8 @@ export interface ContainerMaking {
   readonly instance: string;
   /** Makes its bundle and its network. @returns the runtime's command, and what was made. */
   prepare(groups: InstanceGroups): Promise<Prepared>;
+  /** It runs. */
+  started?(): void;
   /** Makes what belongs to an app visible in one that runs. Absent: it was there from the start. */
   readonly attach?: ((app: Confinement) => Promise<void>) | undefined;
   /** Where the host's files are inside, of this app. */
@@ -55,6 +57,8 @@ export interface Prepared {
   readonly runFolder: string;
   /** Whether the runtime is to be started in the instance's groups; else it moves the container there itself. */
   readonly bornInGroups: boolean;
+  /** The limit of processes holds from the start, by a resource limit of the container's. */
+  readonly pidsHeld: boolean;
 }
 
 export class Container implements RunnerProcess {
@@ -122,12 +126,17 @@ export class Container implements RunnerProcess {
   async confine(app: Confinement): Promise<Confined> {
     if (this.#confined) throw new Error("it was confined before");
     this.#confined = true;
-    const [{ runFolder, network }, lacks] = await Promise.all([this.#started, this.#making.lacks(app), this.#making.attach?.(app)]);
+    const [{ runFolder, network, pidsHeld }, lacks] = await Promise.all([
+      this.#started,
+      this.#making.lacks(app),
+      this.#making.attach?.(app),
+    ]);
     void network?.join(app.name);
-    const { notHeld } = limitGroups(this.#groups, app.limits, app.content);
+    const { notHeld, memoryWatchedBytesMax } = limitGroups(this.#groups, this.#unheldBy(pidsHeld, app), app.content);
     const address = network?.address;
     return {
       notHeld: [...notHeld, ...lacks],
+      ...(memoryWatchedBytesMax === undefined ? {} : { memoryWatchedBytesMax }),
       inside: this.#making.inside(app),
       runFolder,
       ...(address === undefined ? {} : { address }),
@@ -136,7 +145,7 @@ export class Container implements RunnerProcess {
   }
 
   usage(): InstanceUsage {
-    return { ...readUsage(this.#groups.usage), ...this.#network?.usage() };
+    return { ...usageOf(this.#groups.usage, this.pid), ...this.#network?.usage() };
   }
 
   async remove(): Promise<void> {
@@ -147,6 +156,12 @@ export class Container implements RunnerProcess {
     }
     await this.#making.remove();
     await this.#network?.remove();
+  }
+
+  /** Limits that its control groups have to hold. */
+  #unheldBy(pidsHeld: boolean, { limits }: Confinement): InstanceLimits {
+    const { pidsMax, ...others } = limits;
+    return pidsHeld || pidsMax === undefined ? others : limits;
   }
 
   /** @returns how it ended. */
@@ -179,13 +194,15 @@ export class Container implements RunnerProcess {
         cwd: "/",
         env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
         stdin: "ignore",
-        stdout: "ignore",
+        stdout: "pipe",
         stderr: "pipe",
         ...options,
       }),
     );
     if (!joined) await joinInstanceGroups(this.#groups, runtime.pid).catch(() => {});
-    const silent = this.#listen(runtime.stderr);
+    const silent = keepTail(runtime.stderr, (text) => (this.#lastWords = text));
+    let initWords = "";
+    const initSilent = keepTail(runtime.stdout, (text) => (initWords = text));
     const status = await runtime.exited;
     if (status !== 0) {
       await Promise.race([silent, Bun.sleep(50)]);
@@ -197,24 +214,14 @@ export class Container implements RunnerProcess {
     }
     this.#init = initOf(prepared.pidFile);
     if (this.#killed) this.#endInit();
+    this.#making.started?.();
     running.resolve(prepared);
-    await this.#gone(silent);
-    return this.#killed ? "was killed by SIGKILL" : "its container ended";
-  }
-
-  async #listen(stderr: ReadableStream<Uint8Array>): Promise<void> {
-    const decoder = new TextDecoder();
-    try {
-      for await (const chunk of stderr) {
-        this.#lastWords = (this.#lastWords + decoder.decode(chunk, { stream: true })).slice(-lastWordsCharactersMax);
-      }
-    } catch {
-      // The pipe broke with the process; what came is kept.
-    }
+    await this.#gone(Promise.all([silent, initSilent]));
+    return howInitSays(initWords) ?? (this.#killed ? "was killed by SIGKILL" : "its container ended");
   }
 
   /** Resolves when nobody holds its stderr any more, or its init is not there. */
-  async #gone(silent: Promise<void>): Promise<void> {
+  async #gone(silent: Promise<unknown>): Promise<void> {
     let timer: ReturnType<typeof setInterval> | undefined;
     const missed = new Promise<void>((resolve) => {
       timer = setInterval(() => {
@@ -273,6 +280,38 @@ function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {
   } catch {
     // Gone: its end is told by itself.
   }
+}
+
+async function keepTail(stream: ReadableStream<Uint8Array>, keep: (text: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  let tail = "";
+  try {
+    for await (const chunk of stream) {
+      tail = (tail + decoder.decode(chunk, { stream: true })).slice(-lastWordsCharactersMax);
+      keep(tail);
+    }
+  } catch {
+    // The pipe broke with the process; what came is kept.
+  }
+}
+
+/** strsignal(3)'s words for how runners die. */
+const signalNames: Readonly<Record<string, string>> = {
+  Killed: "SIGKILL",
+  "Segmentation fault": "SIGSEGV",
+  Aborted: "SIGABRT",
+  "Illegal instruction": "SIGILL",
+  "Bus error": "SIGBUS",
+  "Trace/breakpoint trap": "SIGTRAP",
+  Terminated: "SIGTERM",
+};
+
+/** How the runner ended: tini tells it at the end of its own output. Undefined: another init, or one that was killed. */
+function howInitSays(text: string): string | undefined {
+  const [, status, signalWords] =
+    /Main child exited (?:normally \(with status '(\d+)'\)|with signal \(with signal '([^']+)'\))\s*$/.exec(text) ?? [];
+  if (status !== undefined) return `exited with status ${status}`;
+  return signalWords === undefined ? undefined : `was killed by ${signalNames[signalWords] ?? signalWords}`;
 }
 
 /** What a runtime says when it fails: crun plainly, runc in a line of its log. */

@@ -24,12 +24,15 @@ export interface Init {
   readonly isStatic: boolean;
 }
 
+/** With it tini tells at its end how its child ended. */
+const tiniWords = ["-v", "--"];
+
 /** The best first: those that are linked statically run in any root filesystem. */
 const inits: readonly { readonly name: string; readonly words: readonly string[] }[] = [
-  { name: "tini-static", words: ["--"] },
-  { name: "docker-init", words: ["--"] },
+  { name: "tini-static", words: tiniWords },
+  { name: "docker-init", words: tiniWords },
   { name: "catatonit", words: ["--"] },
-  { name: "tini", words: ["--"] },
+  { name: "tini", words: tiniWords },
   { name: "dumb-init", words: ["--single-child", "--"] },
 ];
 

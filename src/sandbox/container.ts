@@ -7,7 +7,7 @@
  * ahead, for whichever app may come, has its /app by mount propagation: a folder of the host follows into it, and the host
  * mounts the app there (mount_namespaces(7), "slave").
  */
-import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,7 +22,7 @@ import { readMounts } from "./mounts.ts";
 import { MountNamespace, type MountLine } from "./mount-namespace.ts";
 import type { Network, NetworkSlot } from "./network.ts";
 import { type ContainerPlan, followedBind, mappedUser, ociConfig, type OciMount, readOnlyBind, writableBind } from "./oci-config.ts";
-import { type RuntimeName, runCommand } from "./oci-runtime.ts";
+import { type RuntimeName, runCommand, stateFolder } from "./oci-runtime.ts";
 import type { Confinement, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
 import { unreadableFiles } from "./unreadable-files.ts";
 
@@ -80,6 +80,8 @@ export class ContainerSandbox implements Sandbox {
   readonly #roots = new Map<string | undefined, Promise<Root>>();
   readonly #lacking = new WeakMap<Confinement, Promise<readonly string[]>>();
   #mounts: MountNamespace | undefined;
+  /** What crun made of the seccomp profile for the first container, base64: to make it again for each would take 2 ms. */
+  seccompFilter: string | undefined;
   #rootsMade = 0;
 
   constructor(options: ContainerOptions, tools: ContainerTools) {
@@ -99,6 +101,7 @@ export class ContainerSandbox implements Sandbox {
     const making = new Making(this, options, this.#options, this.#tools, this.#folder);
     return new Container({
       instance: options.instance,
+      started: () => (this.seccompFilter ??= making.readFilter()),
       prepare: (groups) => making.prepare(groups),
       attach: app === undefined ? (later) => making.attach(later) : undefined,
       inside: (confined) => mapping(confined, options.file),
@@ -215,12 +218,23 @@ class Making {
       "resolv.conf": network?.resolvConf ?? "",
     };
     const groupPath = this.#groupPath(groups);
-    makeBundle(this.#folder, ociConfig({ ...this.#plan(root, hostname), groupPath }), etc);
+    const { seccompFilter } = this.#sandbox;
+    const pidsMax = !this.#asRoot && groups.missing.pids !== undefined ? app?.limits.pidsMax : undefined;
+    makeBundle(this.#folder, ociConfig({ ...this.#plan(root, hostname), groupPath, pidsMax, seccompFilter }), etc);
     const pidFile = join(this.#folder, "pid");
     const run = runCommand(this.#tools.runtime, { id: groupName(instance), folder: this.#folder, pidFile });
     const command = [...(this.#sandbox.mounts()?.prefix ?? []), ...run];
     const bornInGroups = groupPath === undefined || groups.births.every(({ version }) => version === 1);
-    return { command, pidFile, network, runFolder: inside.run, bornInGroups };
+    return { command, pidFile, network, runFolder: inside.run, bornInGroups, pidsHeld: pidsMax !== undefined };
+  }
+
+  /** What the runtime made of the seccomp profile, where it keeps that. */
+  readFilter(): string | undefined {
+    try {
+      return readFileSync(join(this.#folder, stateFolder, groupName(this.#options.instance), "seccomp.bpf")).toString("base64");
+    } catch {
+      return undefined;
+    }
   }
 
   /** Of one that was started without an app. */

@@ -6,7 +6,7 @@
  * Mounts of the machine appear in it too, but never the other way round. Where control groups of both versions are mounted
  * ("hybrid"), those that a runtime would trip over are not there.
  */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { shellWord } from "../core/shell-word.ts";
 
@@ -99,8 +99,11 @@ export class MountNamespace {
     if (lines.length === 0) return;
     const list = join(this.#folder, `mounts-${this.#lists++}`);
     writeFileSync(list, lines.map(fstabLine).join(""));
-    const words = [this.#tools.mount, "--all", "--fstab", list].map(shellWord).join(" ");
-    await this.run(`${words}; status=$?; rm -f ${shellWord(list)}; (exit $status)`);
+    try {
+      await this.run([this.#tools.mount, "--all", "--fstab", list].map(shellWord).join(" "));
+    } finally {
+      rmSync(list, { force: true });
+    }
   }
 
   /** Takes away what is mounted at these places, whether or not something is. */

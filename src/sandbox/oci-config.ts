@@ -34,6 +34,10 @@ export interface ContainerPlan {
   readonly ids: "range" | { readonly uid: number; readonly gid: number };
   /** Where the runtime makes its control group, if it cannot be kept from making one. */
   readonly groupPath?: string | undefined;
+  /** The most processes and threads, by RLIMIT_NPROC: in a user namespace of its own that counts what is in it (Linux 5.14). */
+  readonly pidsMax?: number | undefined;
+  /** The profile as the kernel takes it, base64: crun then does not make it anew (crun(1), run.oci.seccomp_bpf_data). */
+  readonly seccompFilter?: string | undefined;
   /** As `process.arch`. */
   readonly architecture: string;
 }
@@ -82,9 +86,11 @@ export function ociConfig(plan: ContainerPlan): object {
       cwd: "/",
       capabilities: noCapabilities,
       noNewPrivileges: true,
+      ...(plan.pidsMax === undefined ? {} : { rlimits: [{ type: "RLIMIT_NPROC", soft: plan.pidsMax, hard: plan.pidsMax }] }),
     },
     root: { path: plan.root, readonly: true },
     hostname: plan.hostname,
+    ...(plan.seccompFilter === undefined ? {} : { annotations: { "run.oci.seccomp_bpf_data": plan.seccompFilter } }),
     mounts: [...ownMounts(plan, user), ...plan.binds],
     linux: {
       namespaces: [

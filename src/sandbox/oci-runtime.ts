@@ -81,9 +81,12 @@ export interface RuntimeRun {
   readonly pidFile: string;
 }
 
+/** Where in a bundle the runtime keeps what it remembers of the container. */
+export const stateFolder = "state";
+
 /** The command that starts a container and returns when its first process runs. */
 export function runCommand({ name, file }: OciRuntime, { id, folder, pidFile }: RuntimeRun): readonly string[] {
-  const state = join(folder, "state");
+  const state = join(folder, stateFolder);
   // Control groups are ours, made before: crun would join each hierarchy anew, at 10 ms of the kernel's time.
   const own = name === "crun" ? ["--cgroup-manager=disabled"] : [];
   // A keyring for each would use up those that the kernel allows a user.
