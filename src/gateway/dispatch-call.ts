@@ -114,6 +114,7 @@ function prepared(
     path: target.path,
     query: target.query,
     host: front.host ?? "",
+    proto: front.proto === "https" ? front.proto : undefined,
     headers: endToEnd(front.headers),
     params: values.params,
     queryValues: values.queryValues,

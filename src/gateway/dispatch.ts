@@ -66,6 +66,7 @@ export interface DispatchCall {
   readonly path: string;
   readonly query: string;
   readonly host: string;
+  readonly proto?: "https" | undefined;
   readonly headers: readonly string[];
   readonly params?: Readonly<Record<string, unknown>> | undefined;
   readonly queryValues?: Readonly<Record<string, unknown>> | undefined;

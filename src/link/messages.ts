@@ -152,8 +152,10 @@ export interface CallHead {
   /** As the client sent them; the query without "?". */
   readonly path: string;
   readonly query: string;
-  /** The Host header, for the URL of a web-standard Request. */
+  /** What the client asked for, for the URL of a web-standard Request; trusted proxies may say so in the Host header's place. */
   readonly host: string;
+  /** "https": the client spoke TLS, with a trusted proxy. Absent: it did not. */
+  readonly proto?: "https" | undefined;
   /** All end-to-end headers: name in lower case, value, name, value, … in the order of the request. */
   readonly headers: readonly string[];
   /** Typed by the contract, or text without one. Absent: nothing of the kind. */
