@@ -73,18 +73,22 @@ function parse(bytes: Uint8Array): unknown {
   return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()) as unknown;
 }
 
-function madeRequest({ host, proto = "http", path, query, method }: CallHead, body: Uint8Array | ReadableStream<Uint8Array> | undefined): CallRequest {
+function madeRequest(
+  { host, proto, path, query, method }: CallHead,
+  body: Uint8Array | ReadableStream<Uint8Array> | undefined,
+): CallRequest {
   const target = query === "" ? path : `${path}?${query}`;
+  const scheme = proto ?? "http";
   // Measured: each thing that need not be said saves as much as a header costs.
   const init = body !== undefined ? { method, body } : method === "GET" ? undefined : { method };
   if (host !== "") {
     try {
-      return new CallRequest(`${proto}://${host}${target}`, init);
+      return new CallRequest(`${scheme}://${host}${target}`, init);
     } catch {
       // Clients may name as their host what no URL can hold.
     }
   }
-  return new CallRequest(`${proto}://localhost${target}`, init);
+  return new CallRequest(`${scheme}://localhost${target}`, init);
 }
 
 /** Put into those that the Request has: Headers of one's own would be copied. */
