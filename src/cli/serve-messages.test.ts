@@ -111,6 +111,11 @@ test("a start tells which apps are in containers, and what they are connected by
   expect(lines.at(-2)).toBe("Containers are on the bridge urocket0, where this host is 10.201.0.1 and fd00::1");
 });
 
+test("a start tells that containers without a bridge reach nothing", () => {
+  const lines = said((stream) => tellStarted(stream, hostOf({ ...pets, sandbox: "container" }), settings, "/srv"));
+  expect(lines[0]).toBe("warning: Containers reach nothing but themselves, whatever `network` says: a bridge needs root");
+});
+
 test("a start tells limits that this machine does not let us hold", () => {
   const limitsNotHeld = ["memory 256Mi is not held, because control groups cannot be made here"];
   expect(said((stream) => tellStarted(stream, hostOf({ ...pets, limitsNotHeld }), settings, "/srv"))[0]).toBe(
@@ -146,6 +151,9 @@ test("a failed start says what to do, and gives the exit code", () => {
     code: 1,
   });
   expect(failed({ kind: "instance-failed", message: "m" })).toEqual({ lines: ["error: m"], code: 1 });
+  expect(failed({ kind: "instance-failed", message: "its instance cannot start its container: mount" }).lines[1]).toBe(
+    "  `urocket doctor` tells what this machine lacks for containers.",
+  );
   const problems = [{ severity: "error", file: "/srv/pets/x.yaml", message: "Broken" } as const];
   expect(failed({ kind: "configuration", problems })).toEqual({
     lines: ["pets/x.yaml: error: Broken", "error: Cannot serve: 1 error in the configuration"],

@@ -12,6 +12,7 @@ export function tellStarted(stream: Stream, host: RunningHost, { address, docs }
   for (const app of host.apps) {
     for (const limit of app.limitsNotHeld) warn(stream, { message: `${app.name}: ${limit}` });
   }
+  if (host.network === undefined && host.apps.some(({ sandbox }) => sandbox === "container")) warn(stream, loopbackAlone);
   if (!isLoopback(address)) warn(stream, exposure(address));
   for (const app of host.apps) {
     stream.line(
@@ -60,6 +61,11 @@ function oneForEveryPath(operations: ServedApp["operations"]): readonly ListedOp
 
 const isForEveryPath = ({ path, handler }: ServedApp["operations"][number]): boolean => takesEveryPath({ path, handler });
 
+const loopbackAlone = {
+  message: "Containers reach nothing but themselves, whatever `network` says: a bridge needs root",
+  hint: "Their services are reached over their links. `urocket doctor` tells what else works with less.",
+};
+
 /** "Containers are on the bridge urocket0, 10.201.0.1 and fd75:726f:636b:c9::1" */
 function networkLine({ bridge, gateway, gateway6 }: NonNullable<RunningHost["network"]>): string {
   return `Containers are on the bridge ${bridge}, where this host is ${[gateway, ...(gateway6 === undefined ? [] : [gateway6])].join(" and ")}`;
@@ -87,8 +93,13 @@ export function tellStartFailure(stream: Stream, failure: StartFailure, folder: 
     complain(stream, { message: `Cannot serve: ${count(errors, "error")} in the configuration` });
     return exitCode.usage;
   }
-  complain(stream, failure);
+  complain(stream, { hint: machineHint(failure), ...failure });
   return exitCode.failed;
+}
+
+/** What the kernel or a runtime said of a container is about this machine more often than about the app. */
+function machineHint({ message }: { readonly message: string }): string | undefined {
+  return /\bcontainer\b/.test(message) ? "`urocket doctor` tells what this machine lacks for containers." : undefined;
 }
 
 export function tellReloaded(stream: Stream, outcome: ReloadOutcome, folder: string): void {
