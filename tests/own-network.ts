@@ -35,11 +35,12 @@ export function makeMachine({ outside = false }: { readonly outside?: boolean } 
   const machine = makeNamespace("machine");
   if (!outside) return { ...machine, outside: absent };
   const world = makeNamespace("outside");
+  // The machine's end has a number that the other has not: between equal ones the kernel takes a second to see that both are up.
   const lines = (own: string, own6: string): string =>
-    `addr add ${own}/24 dev wan0\naddr add ${own6}/64 dev wan0 nodad\nlink set wan0 up\n`;
+    `addr add ${own}/24 dev wan0\naddr add ${own6}/64 dev wan0 nodad\nlink set wan0 addrgenmode none up\n`;
   machine.run(
     ["ip", "-batch", "-"],
-    `link add wan0 type veth peer name wan0 netns ${world.name}\n${lines(machineAddress, machineAddress6)}`,
+    `link add wan0 index 20 type veth peer name wan0 netns ${world.name}\n${lines(machineAddress, machineAddress6)}`,
   );
   world.run(["ip", "-batch", "-"], lines(outsideAddress, outsideAddress6));
   machine.run(["ip", "-batch", "-"], `route add default via ${outsideAddress}\nroute add ::/0 via ${outsideAddress6}\n`);

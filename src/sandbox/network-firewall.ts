@@ -12,64 +12,72 @@ const changesMax = 256;
 /** RFC 1035, as app names are: nothing else may come into a script. */
 const appName = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
-interface Change {
+export interface Change {
   readonly kind: "join" | "leave";
   readonly app: string;
   readonly instance: RuledInstance;
+}
+/** Whether the rules are still there, and if not: anew. */
+interface Look {
+  readonly kind: "look";
 }
 
 export class Firewall implements AsyncDisposable {
   readonly #network: RuledNetwork;
   /** Who is in which app, as the kernel knows it. */
   #members: Members = new Map();
-  readonly #changes = new Gatherer<Change, void>((changes) => this.#apply(changes), changesMax);
+  readonly #work = new Gatherer<Change | Look, void>((work) => this.#apply(work), changesMax);
   readonly #looking: ReturnType<typeof setInterval>;
 
-  private constructor(network: RuledNetwork) {
+  private constructor(network: RuledNetwork, everyMs: number) {
     this.#network = network;
-    this.#looking = setInterval(() => void this.#changes.idle().then(() => this.#look()), lookEveryMs);
+    this.#looking = setInterval(() => void this.#work.do({ kind: "look" }).catch(() => undefined), everyMs);
     this.#looking.unref();
   }
 
-  /** @throws CommandFailure: there is a table of that name ("File exists"), or the kernel refuses. */
-  static async open(network: RuledNetwork): Promise<Firewall> {
+  /**
+   * @param everyMs how often it is looked whether the rules are still there.
+   * @throws CommandFailure: there is a table of that name ("File exists"), or the kernel refuses.
+   */
+  static async open(network: RuledNetwork, everyMs = lookEveryMs): Promise<Firewall> {
     await runNft(tableScript(network));
-    return new Firewall(network);
+    return new Firewall(network, everyMs);
   }
 
   join(app: string, instance: RuledInstance): Promise<void> {
     if (!appName.test(app)) return Promise.reject(new Error(`Cannot let an instance join the app "${app}": that is no app's name`));
-    return this.#changes.do({ kind: "join", app, instance });
+    return this.#work.do({ kind: "join", app, instance });
   }
 
   leave(app: string, instance: RuledInstance): Promise<void> {
-    return this.#changes.do({ kind: "leave", app, instance });
+    return this.#work.do({ kind: "leave", app, instance });
   }
 
   /** Removes the rules, all of them. Never rejects. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#looking);
-    await this.#changes.idle();
+    await this.#work.idle();
     await runCommand([toolPath("nft"), "delete", "table", "inet", this.#network.bridge]).catch(() => "");
   }
 
-  async #apply(changes: readonly Change[]): Promise<readonly void[]> {
+  async #apply(work: readonly (Change | Look)[]): Promise<readonly void[]> {
     const { bridge } = this.#network;
+    const changes = work.filter((one) => one.kind !== "look");
     const { members, script } = afterChanges(bridge, this.#members, changes);
-    try {
-      await runNft(script);
-    } catch (error) {
-      if (!(error instanceof CommandFailure)) throw error;
-      await runNft(wholeScript(this.#network, members));
-    }
+    const whole = (): Promise<void> => runNft(wholeScript(this.#network, members));
+    if (changes.length < work.length && !(await this.#isThere())) await whole();
+    else if (script !== "")
+      await runNft(script).catch((error: unknown) => (error instanceof CommandFailure ? whole() : Promise.reject(error)));
     this.#members = members;
-    return changes.map(() => undefined);
+    return work.map(() => undefined);
   }
 
-  async #look(): Promise<void> {
+  async #isThere(): Promise<boolean> {
     const { bridge, owner } = this.#network;
-    const there = await runCommand([toolPath("nft"), "list", "chain", "inet", bridge, owner]).catch(() => undefined);
-    if (there === undefined) await runNft(wholeScript(this.#network, this.#members)).catch(() => undefined);
+    return await runCommand([toolPath("nft"), "list", "chain", "inet", bridge, owner]).then(
+      () => true,
+      () => false,
+    );
   }
 }
 

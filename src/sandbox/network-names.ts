@@ -3,7 +3,7 @@
  * on the machine's loopback cannot: 127.0.0.1 inside is the instance's own.
  */
 import { readFile } from "node:fs/promises";
-import { isIP, isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import type { NetworkMode } from "../config/app.ts";
 
 const machinesFile = "/etc/resolv.conf";
@@ -38,7 +38,7 @@ export function resolving(own: string, systemd: string, { mode, gateway, ipv6 }:
   const source = serversOf(own).every(isLoopback) && serversOf(systemd).length > 0 ? systemd : own;
   const servers = serversOf(source);
   const onLoopback = servers.length === 0 || servers.some(isLoopback);
-  const outside = servers.filter((server) => !isLoopback(server) && (isIPv4(server) || ipv6) && isIP(server) !== 0);
+  const outside = servers.filter((server) => !isLoopback(server) && (isIPv4(server) || (ipv6 && isReachable6(server))));
   if (mode === "none") return { lines: "" };
   // A resolver on the machine's loopback may listen on the bridge too: asking it there costs a refused packet at worst.
   const reached = mode === "open" && outside.length > 0 ? outside : onLoopback ? [gateway] : [];
@@ -76,4 +76,9 @@ function otherLines(text: string): string[] {
 
 function isLoopback(server: string): boolean {
   return server.startsWith("127.") || server === "::1" || server === "0.0.0.0";
+}
+
+/** Not one that is a neighbour's alone (RFC 4291 §2.5.6): instances are behind a router. */
+function isReachable6(server: string): boolean {
+  return isIPv6(server) && !server.includes("%") && !/^fe[89ab]/i.test(server);
 }
