@@ -171,6 +171,18 @@ requireTool(
   expect(stdout).toContain("app is ready to serve in containers: every path, 0 errors, 1 warning");
 });
 
+requireRoot("warns an ordinary user that containers have no network without root", async () => {
+  const check = async (network: string): Promise<string> => {
+    const app = appWith(`service: { cmd: cat }\nsandbox: container\nnetwork: ${network}\n`);
+    chmodSync(dirname(app.folder), 0o755);
+    return (await urocket(["check", app.folder], { uid: nobody })).stdout;
+  };
+  expect(await check("internal")).toContain(
+    'warning: "network: internal" is not held: containers of an ordinary user reach nothing but themselves\n  Run urocket as root',
+  );
+  expect(await check("none")).not.toContain("containers of an ordinary user");
+});
+
 test("checks an app as if another sandbox were said", async () => {
   const app = appWith("service: { cmd: cat }\nnetwork: internal\n");
   expect((await urocket(["check"], { cwd: app.folder })).stdout).toContain('warning: "network: internal" is not held');

@@ -169,6 +169,11 @@ describe("a container", () => {
     expect(app.limits.tmpBytesMax).toBe(2 ** 30);
   });
 
+  test("may have its reply socket where it can make files, whatever is there on the host", async () => {
+    const { socket } = await load("service: { cmd: sh }\nsandbox: container\nsocket: /run/null\n");
+    expect(socket).toBe("/run/null");
+  });
+
   test("is what the host says, whatever the file says", async () => {
     using app = appOf({ "urocket-service.yaml": "service: { cmd: sh }\nsandbox: process\n" });
     expect(await loadServiceFile(app.folder, undefined, "container")).toMatchObject({ ok: true, app: { sandbox: "container" } });
@@ -184,6 +189,14 @@ describe("a container", () => {
       "error 3:9 The root filesystem \"/\" is the host's own, with everything in it | Take `rootfs:` out: a container then has the host's /usr and what belongs to it, and nothing else",
     ],
     ["rootfs: .", 'warning 3:9 The root filesystem "." has neither bin nor usr | See whether . is the folder that is meant'],
+    [
+      "socket: reply.sock",
+      'error 3:9 Cannot make the socket "reply.sock" in a container | It would be ./reply.sock; write a path in /tmp or /run, such as /tmp/reply.sock, or take `socket:` out',
+    ],
+    [
+      `socket: /tmp/${"x".repeat(110)}`,
+      `error 3:9 The socket's path has 115 bytes; the kernel takes 107 at most | It is /tmp/${"x".repeat(110)}`,
+    ],
     ["limits: { tmp: 1Ki }", 'error 3:16 "limits.tmp" must be at least 64Ki, found "1Ki"'],
     [
       "paths: { /: { get: { inject: { cmd: sh, user: root } } } }",

@@ -15,7 +15,7 @@ import { sourceFileOf } from "./to-function.ts";
 import { listenersOf } from "./to-listeners.ts";
 import { operationsOf } from "./to-operations.ts";
 import { serviceOf } from "./to-service.ts";
-import { checkSocketPath } from "./to-socket.ts";
+import { checkReplySocketPath } from "./to-socket.ts";
 import { quoted } from "./value.ts";
 
 /**
@@ -25,7 +25,7 @@ import { quoted } from "./value.ts";
 export function toApp(read: ReadServiceFile, context: Context): { readonly app?: App; readonly openapi?: string } {
   const name = nameOf(read, context);
   const openapi = documentOf(read, context);
-  const socket = read.socket && checkSocketPath(read.socket, context);
+  const socket = read.socket && checkReplySocketPath(read.socket, context);
   const functions = functionsOf(read, context);
   const service = serviceOf(read, context);
   const confined = containerOf(read, context);

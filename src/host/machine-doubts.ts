@@ -10,9 +10,16 @@ import { examineNetwork } from "../sandbox/network-examine.ts";
 export async function machineDoubts(app: App): Promise<readonly Diagnostic[]> {
   const findings = app.sandbox === "container" ? await examineFor(app) : [];
   return [
+    ...(app.sandbox === "container" ? withoutBridge(app) : []),
     ...findings.filter(({ state }) => state === "missing").map((finding) => toWarning(finding, app)),
     ...limitsNotHeldHere(app.limits, app.sandbox).map((message) => ({ severity: "warning", file: app.file, message }) as const),
   ];
+}
+
+function withoutBridge({ network, file }: App): readonly Diagnostic[] {
+  if (network === "none" || process.geteuid?.() === 0) return [];
+  const message = `"network: ${network}" is not held: containers of an ordinary user reach nothing but themselves`;
+  return [{ severity: "warning", file, message, hint: "Run urocket as root, or write `network: none` if that is meant" }];
 }
 
 /** An app without a network needs no bridge. */
