@@ -149,3 +149,32 @@ test("invoke starts an app that nobody serves, shows what it logs and what faile
   expect(failed.stderr).toMatch(/error \| TypeError: [^]*9 \| {3}throw new TypeError[^]* 500 +[\d.]+ ms boom/);
   expect(failed.code).toBe(1);
 });
+
+/** A daemon of two files, whose words are in the second. */
+function daemon(): AppFolder {
+  const app = appOf({
+    "urocket-service.yaml": "service: { cmd: bun server.ts }\n",
+    "server.ts":
+      'import { words } from "./words.ts";\nBun.serve({ port: Number(process.env.PORT), hostname: process.env.HOST, fetch: (it) => new Response(words + " at " + new URL(it.url).pathname) });\n',
+    "words.ts": 'export const words = "hello";\n',
+  });
+  cleanups.push(() => app[Symbol.dispose]());
+  return app;
+}
+
+test("a change of what a service is made of starts it anew", async () => {
+  const app = daemon();
+  const { url, err } = await dev(app.folder);
+  expect(err()).toContain("app: every path from ");
+  expect(await body(`${url}/a`)).toBe("hello at /a");
+  app.write("words.ts", 'export const words = "good day";\n');
+  await eventually("the change is told", () => /^app: reloaded in \d+ ms$/m.test(err()));
+  expect(await body(`${url}/a`)).toBe("good day at /a");
+});
+
+test("invoke asks a service for any path, also one that is started for it", async () => {
+  const { folder } = daemon();
+  expect(await urocket(["invoke", "/some/path?x=1", folder])).toMatchObject({ code: 0, stdout: "hello at /some/path" });
+  await dev(folder);
+  expect(await urocket(["invoke", "GET /other", folder])).toEqual({ code: 0, stdout: "hello at /other", stderr: "" });
+});
