@@ -1,6 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { directOrigin, hopsMax, type Origin, readForwarded, readNode, toldOrigin, withBelieved, withoutForwarding } from "./forwarded.ts";
+import {
+  directOrigin,
+  hopsMax,
+  type Origin,
+  readForwarded,
+  readNode,
+  ToldOrigins,
+  toldOrigin,
+  withBelieved,
+  withoutForwarding,
+} from "./forwarded.ts";
 import type { HeaderList } from "./front.ts";
 import { readTrustedProxies, type TrustedProxies } from "./trusted-proxies.ts";
 
@@ -173,6 +183,34 @@ describe("what is told on", () => {
     for (const part of [origin.forwarding.slice(0, 2), origin.forwarding.slice(2)]) {
       expect(toldOrigin("10.0.0.5", "next", part, proxies)).toMatchObject({ client: "192.0.2.7", proto: "https", host: "shop:1" });
     }
+  });
+});
+
+describe("origins that were told before", () => {
+  const claim = (client: string): HeaderList => ["x-forwarded-for", client];
+
+  test("are the same object, while all that they are made of is the same", () => {
+    const origins = new ToldOrigins(proxies);
+    const first = origins.of("10.0.0.1", "a", claim("192.0.2.7"));
+    expect(origins.of("10.0.0.1", "a", ["accept", "x", ...claim("192.0.2.7")])).toBe(first);
+    expect(first.client).toBe("192.0.2.7");
+    expect(origins.of("10.0.0.2", "a", claim("192.0.2.7")).chain).toEqual(["192.0.2.7", "10.0.0.2"]);
+    expect(origins.of("10.0.0.1", "b", claim("192.0.2.7")).host).toBe("b");
+    expect(origins.of("10.0.0.1", "a", claim("192.0.2.8")).client).toBe("192.0.2.8");
+    expect(origins.of("10.0.0.1", "a", [...claim("192.0.2.7"), "x-forwarded-proto", "https"]).proto).toBe("https");
+    // What could be taken for something else where parts are put together.
+    expect(origins.of("10.0.0.1", "x-forwarded-for:80", [])).toMatchObject({ client: "10.0.0.1", host: "x-forwarded-for:80" });
+    expect(origins.of("10.0.0.1", undefined, claim("80"))).toMatchObject({ client: "unknown", host: undefined });
+  });
+
+  test("are read anew where there were many since, or where they are long", () => {
+    const origins = new ToldOrigins(proxies);
+    const first = origins.of("10.0.0.1", "a", claim("192.0.2.7"));
+    for (let index = 0; index < 1_000; index++) origins.of("10.0.0.1", "a", claim(`198.51.100.${index}`));
+    expect(origins.of("10.0.0.1", "a", claim("192.0.2.7"))).not.toBe(first);
+    const long = claim(`${"x".repeat(600)}, 192.0.2.7`);
+    expect(origins.of("10.0.0.1", "a", long)).not.toBe(origins.of("10.0.0.1", "a", long));
+    expect(origins.of("10.0.0.1", "a", long).client).toBe("192.0.2.7");
   });
 });
 

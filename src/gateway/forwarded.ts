@@ -27,6 +27,7 @@ export class Origin {
   /** The client, then the trusted proxies that the request went through; the last is the peer. */
   readonly chain: readonly string[];
   #forwarding: HeaderList | undefined;
+  #received: HeaderList | undefined;
 
   constructor(chain: readonly string[], proto: Proto, host: string | undefined) {
     this.client = chain[0];
@@ -39,11 +40,57 @@ export class Origin {
   get forwarding(): HeaderList {
     return (this.#forwarding ??= forwardingHeaders(this.chain.length === 0 ? [unknown] : this.chain, this.proto, this.host));
   }
+
+  /** What we are told of it ourselves, as far as it is believed: the same without the peer. */
+  get received(): HeaderList {
+    return (this.#received ??= forwardingHeaders(this.chain.slice(0, -1), this.proto, this.host));
+  }
 }
 
 /** Of a request of a peer that is not trusted, or that says nothing. @param peer its address; IPv4 without the IPv6 mapping. */
 export function directOrigin(peer: string | undefined, host: string | undefined): Origin {
   return new Origin(peer === undefined ? [] : [peer], "http", host);
+}
+
+/** Origins that are remembered; over it all are forgotten. */
+const rememberedMax = 1_000;
+/** What is longer is no proxy's, but a client's that would have us remember it. */
+const rememberedBytesMax = 512;
+
+/** What trusted proxies tell. They say the same of all requests of a client: reading it once is enough. */
+export class ToldOrigins {
+  readonly #proxies: TrustedProxies;
+  readonly #known = new Map<string, Origin>();
+
+  constructor(proxies: TrustedProxies) {
+    this.#proxies = proxies;
+  }
+
+  /** Whether the peer is one of them. */
+  trusts(peer: string): boolean {
+    return this.#proxies.has(peer);
+  }
+
+  /** As `toldOrigin`. */
+  of(peer: string, host: string | undefined, headers: HeaderList): Origin {
+    const key = keyOf(peer, host, headers);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const origin = toldOrigin(peer, host, headers, this.#proxies);
+    if (key.length > rememberedBytesMax) return origin;
+    if (this.#known.size >= rememberedMax) this.#known.clear();
+    this.#known.set(key, origin);
+    return origin;
+  }
+}
+
+/** All that an origin is made of. No part of it has a line end. */
+function keyOf(peer: string, host: string | undefined, headers: HeaderList): string {
+  let key = `${peer}\n${host ?? ""}`;
+  for (let at = 0; at < headers.length; at += 2) {
+    if (believed.has(headers[at] ?? "")) key += `\n${headers[at]}:${headers[at + 1]}`;
+  }
+  return key;
 }
 
 /** @param headers of a request whose peer is trusted. */
@@ -64,8 +111,8 @@ export function withoutForwarding(headers: HeaderList): HeaderList {
 }
 
 /** Of a trusted peer: what it says of where the request comes from is replaced by as much of it as is believed. */
-export function withBelieved(headers: HeaderList, { chain, proto, host }: Origin): HeaderList {
-  return [...filtered(headers, (name) => believed.has(name)), ...forwardingHeaders(chain.slice(0, -1), proto, host)];
+export function withBelieved(headers: HeaderList, { received }: Origin): HeaderList {
+  return filtered(headers, (name) => believed.has(name)).concat(received);
 }
 
 const believed: ReadonlySet<string> = new Set(["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]);

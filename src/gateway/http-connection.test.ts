@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Socket } from "bun";
+import { ToldOrigins } from "./forwarded.ts";
 import type { BodySink, FrontExchange, FrontHandler } from "./front.ts";
 import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import { httpLimits } from "./http-limits.ts";
@@ -38,7 +39,7 @@ function connectionOf(handler: FrontHandler): { socket: MemorySocket; connection
   const context: ConnectionContext = {
     handler,
     limits: httpLimits,
-    proxies: new TrustedProxies(),
+    origins: new ToldOrigins(new TrustedProxies()),
     isDraining: false,
     nowMs: 0,
     date: "now",

@@ -4,7 +4,7 @@
  */
 import type { Socket } from "bun";
 import type { Receipt } from "../telemetry/receipt.ts";
-import { directOrigin, type Origin, toldOrigin, withBelieved, withoutForwarding } from "./forwarded.ts";
+import { directOrigin, type Origin, type ToldOrigins, withBelieved, withoutForwarding } from "./forwarded.ts";
 import type { BodySink, FrontHandler, FrontTunnel, HeaderList } from "./front.ts";
 import { type BodyCutter, cutterOf } from "./http-body.ts";
 import { type ExchangeConnection, HttpExchange } from "./http-exchange.ts";
@@ -15,14 +15,13 @@ import { type Phase, type PhaseEvent, phaseAfter } from "./http-phase.ts";
 import { responseHead } from "./http-response-head.ts";
 import { HttpTunnel, type TunnelConnection } from "./http-tunnel.ts";
 import { type Problem, problemBody, problemMediaType, problemStatus } from "./problem.ts";
-import type { TrustedProxies } from "./trusted-proxies.ts";
 
 /** What connections share. */
 export interface ConnectionContext {
   readonly handler: FrontHandler;
   readonly limits: HttpLimits;
-  /** Whose word is taken for whom they ask. */
-  readonly proxies: TrustedProxies;
+  /** What trusted proxies tell of whom they ask for. */
+  readonly origins: ToldOrigins;
   /** Every connection ends with its next answer. */
   readonly isDraining: boolean;
   /** `performance.now()` of the last sweep. */
@@ -340,13 +339,13 @@ export class HttpConnection implements ExchangeConnection, TunnelConnection {
   #exchangeOf(head: RequestHead): HttpExchange {
     if (this.#isTrusted === undefined) {
       this.#peer = addressOf(this.#socket);
-      this.#isTrusted = this.#peer !== undefined && this.#context.proxies.has(this.#peer);
+      this.#isTrusted = this.#peer !== undefined && this.#context.origins.trusts(this.#peer);
     }
     if (!head.isForwarded) return new HttpExchange(head, this.#directOrigin(head.host), this);
     if (!this.#isTrusted || this.#peer === undefined) {
       return new HttpExchange({ ...head, headers: withoutForwarding(head.headers) }, this.#directOrigin(head.host), this);
     }
-    const origin = toldOrigin(this.#peer, head.host, head.headers, this.#context.proxies);
+    const origin = this.#context.origins.of(this.#peer, head.host, head.headers);
     return new HttpExchange({ ...head, headers: withBelieved(head.headers, origin) }, origin, this);
   }
 

@@ -4,11 +4,12 @@
  */
 import type { Socket, SocketHandler, TCPSocketListener } from "bun";
 import type { Receipt } from "../telemetry/receipt.ts";
+import { ToldOrigins } from "./forwarded.ts";
 import type { Front, FrontHandler } from "./front.ts";
 import { type ConnectionContext, HttpConnection } from "./http-connection.ts";
 import { type HttpLimits, httpLimits } from "./http-limits.ts";
 import type { Refusal } from "./http-refusal.ts";
-import { readTrustedProxies, type TrustedProxies } from "./trusted-proxies.ts";
+import { readTrustedProxies } from "./trusted-proxies.ts";
 
 export interface FrontOptions {
   readonly address: string;
@@ -37,7 +38,7 @@ const refusedConnectionsMax = 256;
 class HttpFront implements Front, ConnectionContext {
   readonly handler: FrontHandler;
   readonly limits: HttpLimits;
-  readonly proxies: TrustedProxies;
+  readonly origins: ToldOrigins;
   isDraining = false;
   nowMs = performance.now();
   date = new Date().toUTCString();
@@ -53,7 +54,7 @@ class HttpFront implements Front, ConnectionContext {
     this.handler = handler;
     const trusted = readTrustedProxies(options.trustedProxies ?? []);
     if (!trusted.ok) throw new RangeError(trusted.problem);
-    this.proxies = trusted.proxies;
+    this.origins = new ToldOrigins(trusted.proxies);
   }
 
   listen(): void {
