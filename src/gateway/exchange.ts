@@ -41,7 +41,7 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
   protected verdict: Verdict = { status: 0 };
   protected instance: string | undefined;
   /** Holds one of the app's places: from admission until nothing is left of the exchange on its instance. */
-  protected placed = false;
+  protected holdsPlace = false;
   /** The response has begun and is written as the reply comes. */
   protected streams = false;
   protected bytesIn = 0;
@@ -159,14 +159,14 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
       this.refuseDeadline();
       return this.operation.admission.release(undefined);
     }
-    this.placed = true;
+    this.holdsPlace = true;
     this.step("dispatch");
     try {
       this.dispatch();
     } catch (error) {
       this.fail(error);
       // Nobody else will: without this the place would be lost for good.
-      if (this.placed) this.abandoned();
+      if (this.holdsPlace) this.abandoned();
     }
   }
 
@@ -178,7 +178,7 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
 
   /** Nothing is left of it on its instance. */
   protected leave(): void {
-    this.placed = false;
+    this.holdsPlace = false;
     this.operation.admission.release(performance.now() - this.#admittedAt);
     this.#close();
   }
@@ -251,7 +251,7 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
 
   protected refuseDeadline(): void {
     const { timeoutMs } = this.operation.handler;
-    const strain = this.placed ? this.strain(this.#admittedAt) : undefined;
+    const strain = this.holdsPlace ? this.strain(this.#admittedAt) : undefined;
     const passed = `The deadline of ${timeoutMs} ms (timeout) passed while ${this.doing()}`;
     this.refuse({ kind: "deadline", detail: strain === undefined ? passed : `${passed}; ${strain}` });
   }
@@ -278,7 +278,7 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
     this.forget();
     this.context.budget.release(this.#reservedBytes);
     this.#reservedBytes = 0;
-    if (!this.placed) this.#close();
+    if (!this.holdsPlace) this.#close();
     return true;
   }
 

@@ -5,7 +5,7 @@
 import { Ticker } from "../core/ticker.ts";
 import type { Log } from "../telemetry/receipt.ts";
 import { BodyBudget } from "./body-budget.ts";
-import type { Exchange, ExchangeContext } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import type { FrontExchange } from "./front.ts";
 import { HandedExchange } from "./handed-exchange.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
@@ -15,6 +15,8 @@ import { type Problem, problemStatus } from "./problem.ts";
 import { respondProblem } from "./problem-response.ts";
 import { readTarget } from "./request-target.ts";
 import { type RouteMatch, Router } from "./router.ts";
+import { type ServiceContext, ServiceExchange } from "./service-exchange.ts";
+import { UpstreamConnections } from "./upstream-connections.ts";
 
 export interface GatewayOptions {
   readonly log: Log;
@@ -30,7 +32,7 @@ const bodyBytesHeldMax = 256 * 1024 * 1024;
 const saneRequestId = /^[A-Za-z0-9._:+/=@-]{1,128}$/;
 
 export class Gateway {
-  readonly #context: ExchangeContext;
+  readonly #context: ServiceContext;
   readonly #pages: Pages | undefined;
   readonly #open = new Set<Exchange>();
   #router: Router<ServedOperation> = new Router([]);
@@ -38,7 +40,7 @@ export class Gateway {
   #idle: (() => void) | undefined;
 
   constructor({ log, timing, pages }: GatewayOptions) {
-    this.#context = { log, timing, ticker: new Ticker(), budget: new BodyBudget(bodyBytesHeldMax) };
+    this.#context = { log, timing, ticker: new Ticker(), budget: new BodyBudget(bodyBytesHeldMax), upstreams: new UpstreamConnections() };
     this.#pages = pages;
   }
 
@@ -80,6 +82,7 @@ export class Gateway {
 
   close(): void {
     this.#context.ticker.close();
+    this.#context.upstreams.close();
   }
 
   /** Exchanges that are not over yet, programs that outlive their reply included. */
@@ -110,7 +113,10 @@ export class Gateway {
         return this.#answer(incoming, { kind: "not-acceptable", detail }, operation);
       }
     }
-    const exchange = new HandedExchange(this.#context, incoming, operation, values, this.#over);
+    const exchange =
+      handler.kind === "service"
+        ? new ServiceExchange(this.#context, incoming, operation, values, this.#over)
+        : new HandedExchange(this.#context, incoming, operation, values, this.#over);
     this.#open.add(exchange);
     exchange.run();
   }

@@ -90,7 +90,7 @@ export class HandedExchange extends Exchange implements DispatchSink {
 
   #opened(open: OpenExchange): void {
     // A pool that has no instance at all fails before it returns.
-    if (this.placed) this.#open = open;
+    if (this.holdsPlace) this.#open = open;
   }
 
   taken(instance: string): void {

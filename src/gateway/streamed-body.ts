@@ -1,8 +1,13 @@
-/** A request's body on its way to a function, as it comes: held back while the function does not take it, counted against the limit. */
-import type { OpenCall } from "./dispatch.ts";
-import type { BodySink, FrontExchange } from "./front.ts";
+/** A request's body on its way to a function or a daemon, as it comes: held back while that does not take it, counted against the limit. */
+import type { BodySink, FrontExchange, HeaderList } from "./front.ts";
 import type { Problem } from "./problem.ts";
 import { bodyTooLarge, malformedBody } from "./request-body.ts";
+
+/** What takes it. */
+export interface BodyTarget {
+  /** False: wait until it says that it takes more. Nothing is written after `last`. */
+  write(chunk: Uint8Array, last: boolean, trailers?: HeaderList): boolean;
+}
 
 const nothing = new Uint8Array(0);
 
@@ -14,7 +19,7 @@ export class StreamedBody implements BodySink {
   readonly #front: FrontExchange;
   readonly #bytesMax: number;
   readonly #refuse: (problem: Problem) => void;
-  #target: OpenCall | undefined;
+  #target: BodyTarget | undefined;
   #over = false;
 
   /** @param refuse is told once when the body cannot be had; nothing more of it goes on then. */
@@ -27,7 +32,7 @@ export class StreamedBody implements BodySink {
   }
 
   /** Starts to read. Until then the client's bytes wait in its connection. */
-  flowTo(target: OpenCall): void {
+  flowTo(target: BodyTarget): void {
     this.#target = target;
     this.#front.read(this);
   }
@@ -39,10 +44,10 @@ export class StreamedBody implements BodySink {
     if (this.#target?.write(bytes, false) === false) this.#front.pause();
   }
 
-  end(): void {
+  end(trailers?: HeaderList): void {
     if (this.#over) return;
     this.#over = true;
-    this.#target?.write(nothing, true);
+    this.#target?.write(nothing, true, trailers);
   }
 
   failed(): void {

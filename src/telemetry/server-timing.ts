@@ -8,6 +8,7 @@ export interface KnownTimes {
   readonly queueMs?: number | undefined;
   readonly totalMs?: number | undefined;
   readonly functionMs?: number | undefined;
+  readonly serviceMs?: number | undefined;
   readonly program?:
     | {
         readonly waitMs?: number | undefined;
@@ -19,7 +20,7 @@ export interface KnownTimes {
 }
 
 /** `queue;dur=0.12, wait;dur=0, spawn;dur=1.1, run;dur=9.8`; empty when nothing is known. Microseconds are the finest that is told. */
-export function serverTiming({ queueMs, totalMs, functionMs, program }: KnownTimes): string {
+export function serverTiming({ queueMs, totalMs, functionMs, serviceMs, program }: KnownTimes): string {
   const steps = [
     ["queue", queueMs],
     ["wait", program?.waitMs],
@@ -27,6 +28,7 @@ export function serverTiming({ queueMs, totalMs, functionMs, program }: KnownTim
     ["run", program?.runMs],
     ["reply", program?.replyMs],
     ["function", functionMs],
+    ["service", serviceMs],
     ["total", totalMs],
   ] as const;
   const metrics: string[] = [];

@@ -1,0 +1,469 @@
+/**
+ * An exchange with the app's own daemon: finds it a place at an instance, sends the request over a connection that waits or a new
+ * one, and passes the reply on as it comes. What fails before anything of a reply is there is tried once more, elsewhere, where that
+ * cannot do anything twice.
+ */
+import type { LimitName } from "../core/limit-name.ts";
+import { serverTiming } from "../telemetry/server-timing.ts";
+import type { FailureReason, OpenPlace, PlaceSink, ServicePlace } from "./dispatch.ts";
+import { Exchange, type ExchangeContext } from "./exchange.ts";
+import type { Served } from "./exchange-receipt.ts";
+import { doing } from "./exchange-state.ts";
+import type { HeaderList } from "./front.ts";
+import { page } from "./http-output.ts";
+import type { ReplyHead } from "./http-reply-head.ts";
+import { type Judgement, JudgedReply } from "./judged-reply.ts";
+import type { HandledOperation } from "./operation.ts";
+import type { IncomingRequest } from "./incoming-request.ts";
+import type { Problem } from "./problem.ts";
+import { interimHeaders, replyHeaders, switchHeaders } from "./service-reply.ts";
+import { type RequestBody, writeRequestHead } from "./service-request.ts";
+import { ServiceTunnel, type TunnelEvents } from "./service-tunnel.ts";
+import { bodyWay, contractRefusal, isIdempotent, isSafe } from "./service-validation.ts";
+import { StreamedBody } from "./streamed-body.ts";
+import type { UpstreamConnection, UpstreamUser } from "./upstream-connection.ts";
+import type { UpstreamConnections, UpstreamPool } from "./upstream-connections.ts";
+
+/** What exchanges with daemons share besides. */
+export interface ServiceContext extends ExchangeContext {
+  readonly upstreams: UpstreamConnections;
+}
+
+/** A daemon next door takes a connection within microseconds: it is as good as dead when it does not, in ms. */
+const connectMsMax = 5_000;
+/** RFC 9110 §10.1.1: nobody waits for ever to be told to go on with a body, in ms. */
+const continueMsMax = 1_000;
+/** Instances that a request is tried on. */
+const attemptsMax = 2;
+
+/** What the daemon's side waits for. */
+type Awaited = "place" | "connection" | "continue" | "reply";
+
+export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser, TunnelEvents {
+  readonly #upstreams: UpstreamConnections;
+  #awaited: Awaited = "place";
+  /** When a connection, or leave to send the body, was asked for. */
+  #askedAt = 0;
+  #searches = 0;
+  #search: OpenPlace | undefined;
+  #place: ServicePlace | undefined;
+  #attempts = 0;
+  #connection: UpstreamConnection | undefined;
+  /** The request's body, held whole. */
+  #content: Uint8Array | undefined;
+  /** The request's body where it goes on as it comes. */
+  #upload: StreamedBody | undefined;
+  #uploadedBytes = 0;
+  /** From when on the reply's head is waited for: the request's arrival, or its body's last progress. */
+  #waitsSince: number;
+  #sentAt = 0;
+  #serviceMs: number | undefined;
+  #judged: JudgedReply | undefined;
+  #tunnel: ServiceTunnel | undefined;
+  /** Something was said since the last tick. */
+  #isActive = false;
+  #quietSince = Infinity;
+
+  constructor(
+    context: ServiceContext,
+    incoming: IncomingRequest,
+    operation: HandledOperation,
+    values: readonly string[],
+    over: (exchange: Exchange) => void,
+  ) {
+    super(context, incoming, operation, values, over);
+    this.#upstreams = context.upstreams;
+    this.#waitsSince = incoming.receivedAt;
+  }
+
+  // Incoming
+
+  protected receive(): void {
+    switch (bodyWay(this.front, this.operation)) {
+      case "none":
+        return this.prepareWith(undefined);
+      case "whole":
+        return this.readWhole();
+      case "streamed":
+    }
+    const { bodyBytesMax } = this.operation.app.limits;
+    this.#upload = new StreamedBody(this.front, bodyBytesMax, (problem) => this.#giveUp(problem, "sound"));
+    if (!this.#upload.tooLarge) this.prepareWith(undefined);
+  }
+
+  protected prepare(body: Uint8Array | undefined): Problem | undefined {
+    this.#content = body;
+    const { contract } = this.operation;
+    return contract === undefined ? undefined : contractRefusal(this.incoming, this.operation, this.rawParameters(), body);
+  }
+
+  // To an instance
+
+  protected dispatch(): void {
+    this.#find(undefined);
+  }
+
+  #find(avoid: string | undefined): void {
+    this.#awaited = "place";
+    const number = ++this.#searches;
+    const search = this.operation.app.dispatch.place(this, avoid);
+    // It may have been found, or not, before the call returned, and another one be looked for.
+    if (number === this.#searches && this.#awaited === "place" && this.holdsPlace) this.#search = search;
+  }
+
+  placed(place: ServicePlace): void {
+    this.#search = undefined;
+    this.#place = place;
+    this.instance = place.instance;
+    this.#attempts++;
+    const pool = this.#upstreams.of(place.upstream);
+    const waiting = pool.take(this.#isHeld && isIdempotent(this.front.method));
+    if (waiting === undefined) this.#open(pool);
+    else this.connected(waiting);
+  }
+
+  override failed(reason: FailureReason, detail: string, advice?: string, limit?: LimitName): void {
+    this.#search = undefined;
+    super.failed(reason, detail, advice, limit);
+    this.leave();
+  }
+
+  #open(pool: UpstreamPool): void {
+    this.#awaited = "connection";
+    this.#askedAt = performance.now();
+    const connection = pool.open(this);
+    if (this.#awaited === "connection") this.#connection = connection;
+  }
+
+  connected(connection: UpstreamConnection): void {
+    this.#connection = connection;
+    this.#sentAt = performance.now();
+    const { front } = this;
+    const { method, upgrade } = front;
+    const upload = this.#upload;
+    const body: RequestBody = upload === undefined ? (this.#content?.byteLength ?? "none") : (front.contentLength ?? "chunked");
+    const expectsContinue = upload !== undefined && front.get("expect") !== null;
+    const headBytes = writeRequestHead(page, {
+      front,
+      requestId: this.incoming.requestId,
+      defaultHost: this.#defaultHost(),
+      body,
+      expectsContinue,
+      omitted: this.operation.handler.validateOut ? "accept-encoding" : undefined,
+    });
+    const terms = { method, upgrades: upgrade !== undefined, isStreamed: upload !== undefined, isChunked: body === "chunked" };
+    this.#awaited = expectsContinue ? "continue" : "reply";
+    this.#askedAt = this.#sentAt;
+    connection.send(headBytes, terms, this.#content, this);
+    if (!expectsContinue) upload?.flowTo(connection);
+  }
+
+  /** What a client of HTTP/1.0 that names no host would have named. */
+  #defaultHost(): string {
+    const address = this.#place?.upstream.address;
+    if (address === undefined) return "localhost";
+    return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+  }
+
+  writable(): void {
+    this.#upload?.writable();
+  }
+
+  // From the daemon
+
+  interim(status: number, headers: HeaderList): void {
+    if (status === 100) this.#goOn();
+    else this.front.inform(status, interimHeaders(headers));
+  }
+
+  /** The daemon wants the body, or has said nothing of it for long enough. */
+  #goOn(): void {
+    if (this.#awaited !== "continue" || this.#connection === undefined) return;
+    this.#awaited = "reply";
+    this.#upload?.flowTo(this.#connection);
+  }
+
+  head(head: ReplyHead, body: Uint8Array, last: boolean, trailers: HeaderList | undefined): void {
+    const connection = this.#connection;
+    if (connection === undefined || this.step("reply") === undefined) return;
+    this.#serviceMs = performance.now() - this.#sentAt;
+    if (this.#isToJudge(head.status)) return this.#startJudging(head, body, last);
+    const headers = connection.headersOf(head).slice();
+    if (typeof head.framing === "number" && (!last || this.front.method === "HEAD")) headers.push("content-length", String(head.framing));
+    if (last && trailers === undefined) this.#respondWhole(head.status, headers, body);
+    else this.#respondPiecemeal(head.status, headers, body, last, trailers);
+  }
+
+  data(chunk: Uint8Array, last: boolean, trailers: HeaderList | undefined): void {
+    this.#isActive = true;
+    if (this.#judged !== undefined) this.#judge(this.#judged, chunk, last);
+    else this.#pass(chunk, last, trailers);
+  }
+
+  #respondWhole(status: number, headers: string[], body: Uint8Array): void {
+    this.#release("sound");
+    this.countSent(status, body.byteLength);
+    this.front.respond(status, this.mark(headers), body);
+    this.finish({ status });
+    this.leave();
+  }
+
+  #respondPiecemeal(status: number, headers: string[], body: Uint8Array, last: boolean, trailers: HeaderList | undefined): void {
+    this.streams = true;
+    this.verdict = { status };
+    this.front.onWritable = () => this.#clientTookAll();
+    this.front.begin(status, this.mark(headers));
+    this.#pass(body, last, trailers);
+  }
+
+  #pass(chunk: Uint8Array, last: boolean, trailers: HeaderList | undefined): void {
+    const { status } = this.verdict;
+    this.countSent(status, chunk.byteLength);
+    if (chunk.byteLength > 0 && !this.front.write(chunk) && !last) this.#connection?.pause();
+    if (!last) return;
+    this.#release("sound");
+    this.front.end(trailers);
+    this.finish({ status });
+    this.leave();
+  }
+
+  #clientTookAll(): void {
+    this.#isActive = true;
+    this.#connection?.resume();
+  }
+
+  // A reply that the contract judges before it is sent
+
+  /** Answers to HEAD have no body to judge, and 304 stands for a reply that was judged. */
+  #isToJudge(status: number): boolean {
+    const { handler, contract } = this.operation;
+    return handler.validateOut && contract !== undefined && this.front.method !== "HEAD" && status !== 304;
+  }
+
+  #startJudging(head: ReplyHead, body: Uint8Array, last: boolean): void {
+    const { contract, app } = this.operation;
+    if (contract === undefined) return;
+    const { bodyBytesMax } = app.limits;
+    const headersOf = () => ({ ok: true, headers: replyHeaders(head) }) as const;
+    this.#judged = new JudgedReply(head.status, headersOf, { contract, bodyBytesMax, budget: this.context.budget });
+    this.#judge(this.#judged, body, last);
+  }
+
+  #judge(judged: JudgedReply, chunk: Uint8Array, last: boolean): void {
+    const untaken = judged.collect(chunk);
+    if (untaken !== undefined) return this.#giveUp(untaken, "sound");
+    if (!last) return;
+    let judgement: Judgement;
+    try {
+      judgement = judged.judge();
+    } catch (error) {
+      return this.fail(error);
+    }
+    if (judgement.ok) this.#respondWhole(judged.status, judgement.headers, judgement.body);
+    else this.#giveUp(judgement.problem, "sound");
+  }
+
+  // Another protocol
+
+  switched(head: ReplyHead, rest: Uint8Array): void {
+    const connection = this.#connection;
+    if (connection === undefined || this.step("reply") === undefined) return;
+    this.#serviceMs = performance.now() - this.#sentAt;
+    this.streams = true;
+    this.verdict = { status: 101 };
+    const client = this.front.switchProtocols(this.mark(switchHeaders(head.headers)));
+    this.#tunnel = new ServiceTunnel(client, connection, this);
+    this.#tunnel.start(rest);
+  }
+
+  passed(bytesIn: number, bytesOut: number): void {
+    this.#isActive = true;
+    this.bytesIn += bytesIn;
+    this.bytesOut += bytesOut;
+  }
+
+  /** Of a tunnel. */
+  over(): void {
+    this.#release("sound");
+    this.finish({ status: 101 });
+    this.leave();
+  }
+
+  protected override breakOff(): void {
+    if (this.#tunnel === undefined) this.front.breakOff();
+    else this.#tunnel.close();
+  }
+
+  // What goes wrong
+
+  unreachable(detail: string): void {
+    const problem: Problem = { kind: "service-failed", detail: `The service cannot be reached: ${detail}` };
+    // Nothing was sent to anybody yet, nor taken from the client.
+    if (this.#attempts < attemptsMax) this.#tryElsewhere();
+    else this.#giveUp(problem, "failed");
+  }
+
+  broken(detail: string): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const { isLost, isReused, hasBegun } = connection;
+    if (this.state === "replying") return this.#brokenMidway(detail, isLost);
+    if (!hasBegun && this.#isHeld) {
+      // It was closed before the request came: that says nothing of the daemon.
+      if (isReused && isIdempotent(this.front.method)) return this.#tryAfresh(connection);
+      if (this.#isRepeatable) return this.#tryElsewhere();
+    }
+    const problem: Problem = isLost
+      ? { kind: "service-failed", detail: `The service failed: ${lowerFirst(detail)}` }
+      : { kind: "bad-reply", detail };
+    this.#giveUp(problem, "failed");
+  }
+
+  #brokenMidway(detail: string, isLost: boolean): void {
+    const kind = this.streams ? "reply-aborted" : isLost ? "service-failed" : "bad-reply";
+    this.#giveUp({ kind, detail: `The service broke its reply off: ${lowerFirst(detail)}` }, "failed");
+  }
+
+  lost(detail: string, limit?: LimitName): void {
+    const hasBegun = this.#connection?.hasBegun === true;
+    this.#place = undefined;
+    this.#release("failed");
+    if (!hasBegun && this.#isHeld && this.#isRepeatable) return this.#find(this.instance);
+    super.failed("runner-died", detail, undefined, limit);
+    this.leave();
+  }
+
+  /** The request can be sent again: all of it is there. */
+  get #isHeld(): boolean {
+    return this.#upload === undefined;
+  }
+
+  /** Sending it to another instance cannot do anything twice. */
+  get #isRepeatable(): boolean {
+    return this.#attempts < attemptsMax && isSafe(this.front.method);
+  }
+
+  #tryAfresh(connection: UpstreamConnection): void {
+    const place = this.#place;
+    connection.terminate();
+    this.#connection = undefined;
+    if (place !== undefined) this.#open(this.#upstreams.of(place.upstream));
+  }
+
+  #tryElsewhere(): void {
+    this.#release("failed");
+    this.#find(this.instance);
+  }
+
+  #giveUp(problem: Problem, outcome: "sound" | "failed"): void {
+    this.#release(outcome);
+    this.refuse(problem);
+    if (this.holdsPlace) this.leave();
+  }
+
+  protected cut(): void {
+    this.#end("sound");
+  }
+
+  protected abandoned(): void {
+    this.#end("sound");
+  }
+
+  #end(outcome: "sound" | "failed"): void {
+    this.#search?.withdraw();
+    this.#search = undefined;
+    this.#release(outcome);
+    if (this.holdsPlace) this.leave();
+  }
+
+  /** Gives connection and place back. */
+  #release(outcome: "sound" | "failed"): void {
+    const connection = this.#connection;
+    const place = this.#place;
+    this.#connection = this.#place = undefined;
+    connection?.release();
+    place?.release(outcome);
+  }
+
+  // Time
+
+  override tick(nowMs: number): void {
+    if (this.state === "replying") return this.#tickReply(nowMs);
+    const upload = this.#upload;
+    if (upload !== undefined && upload.bytes !== this.#uploadedBytes) {
+      this.#uploadedBytes = upload.bytes;
+      this.#waitsSince = nowMs;
+    }
+    if (this.isExpired(nowMs)) return this.expire();
+    if (this.#awaited === "reply" || this.state !== "dispatched") return;
+    const forMs = nowMs - this.#askedAt;
+    if (this.#awaited === "continue" && forMs >= continueMsMax) this.#goOn();
+    if (this.#awaited === "connection" && forMs >= connectMsMax) {
+      this.#connection?.terminate();
+      this.unreachable(`it took no connection within ${connectMsMax} ms`);
+    }
+  }
+
+  #tickReply(nowMs: number): void {
+    this.#tunnel?.tick(nowMs);
+    if (this.#isActive || this.#quietSince === Infinity) {
+      this.#isActive = false;
+      this.#quietSince = nowMs;
+      return;
+    }
+    const idleMs = this.operation.app.service?.idleMs ?? Infinity;
+    if (nowMs - this.#quietSince < idleMs) return;
+    this.#giveUp({ kind: "deadline", detail: `Neither side said anything for ${idleMs} ms (service.idle)` }, "sound");
+  }
+
+  protected override isExpired(nowMs: number): boolean {
+    return nowMs - this.#waitsSince >= this.operation.handler.timeoutMs;
+  }
+
+  protected override expire(): void {
+    const isSilent = this.state === "dispatched" && this.#awaited !== "place";
+    this.refuseDeadline();
+    this.#end(isSilent ? "failed" : "sound");
+  }
+
+  protected strain(sinceMs: number): string | undefined {
+    return this.#place?.strain?.(sinceMs);
+  }
+
+  protected doing(): string {
+    if (this.state !== "dispatched") return doing(this.state, "service");
+    switch (this.#awaited) {
+      case "place":
+        return "an instance with room for the request was waited for";
+      case "connection":
+        return "a connection to the service was made";
+      case "continue":
+      case "reply":
+        return "the service's reply was waited for";
+    }
+  }
+
+  // What is told
+
+  protected timing(totalMs: number, queueMs: number | undefined): string {
+    return serverTiming({ totalMs, queueMs, serviceMs: this.#serviceMs });
+  }
+
+  protected served(): Served {
+    return { serviceMs: this.#serviceMs, attempts: this.#attempts > 1 ? this.#attempts : undefined, limit: this.limit };
+  }
+
+  protected forget(): void {
+    this.#content = undefined;
+    this.#judged?.release();
+    const upload = this.#upload;
+    if (upload === undefined) return;
+    upload.abandon();
+    this.bytesIn = upload.bytes;
+  }
+}
+
+/** A sentence as a clause. */
+function lowerFirst(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
+}
