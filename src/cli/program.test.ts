@@ -1,15 +1,18 @@
 import { describe, expect, test } from "bun:test";
 import { urocket } from "../../tests/urocket-command.ts";
+import { serveVariables } from "../config/settings.ts";
 import manifest from "../../package.json" with { type: "json" };
 
-const commands = ["serve", "dev", "invoke", "check", "types", "init", "reply", "completion", "version", "help"];
+const commands = ["serve", "dev", "invoke", "check", "doctor", "types", "init", "reply", "completion", "version", "help"];
 
 test("help lists every command and the exit codes, on stdout", async () => {
   for (const args of [["help"], ["--help"], ["-h"]]) {
     const { code, stdout, stderr } = await urocket(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
-    expect(stdout).toContain("Exit codes: 0 done, 1 it failed (check: it found errors),\n2 wrong usage or configuration, 130 serve was");
+    expect(stdout).toContain(
+      "Exit codes: 0 done, 1 it failed (check: it found errors; doctor:\nsomething is missing), 2 wrong usage or configuration, 130 serve was",
+    );
   }
 });
 
@@ -27,6 +30,14 @@ describe("help of a command", () => {
       expect(stdout).toContain(`Usage: urocket ${command}`);
     });
   }
+});
+
+test("docs/cli.md has every flag of every command, and every variable that serve reads", async () => {
+  const page = await Bun.file(`${import.meta.dir}/../../docs/cli.md`).text();
+  const helps = await Promise.all(commands.map(async (command) => (await urocket(["help", command])).stdout));
+  const flags = new Set(helps.flatMap((help) => [...help.matchAll(/^ +(?:-\w, )?(--[a-z0-9-]+)/gm)].map(([, flag = ""]) => flag)));
+  expect(flags.size).toBeGreaterThan(30);
+  expect([...flags, ...serveVariables].filter((word) => word !== "--help" && !page.includes(word))).toEqual([]);
 });
 
 test("the version is the package's", async () => {

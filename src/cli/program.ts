@@ -67,7 +67,7 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
       .description("Serves the apps of these folders (default: the current one) until TERM or INT. HUP reloads them.")
       .argument("[dir...]", "folders with a service file"),
   )
-    .option("--watch", "reload when a service file, a contract or a function's source changes (UROCKET_WATCH)")
+    .option("--watch", "reload when a service file, a contract, or a source of functions or services changes (UROCKET_WATCH)")
     .option("--no-watch", "do not, whatever UROCKET_WATCH says")
     .option("--docs", "show the contracts at /_docs (UROCKET_DOCS)")
     .option("--no-docs", "do not, whatever UROCKET_DOCS says")
@@ -198,7 +198,7 @@ function commandTree(environment: Environment, terminal: Terminal, end: (code: E
   for (const command of program.commands) command.showHelpAfterError(`Run 'urocket help ${command.name()}' to see how it is used.`);
   program.addHelpText(
     "after",
-    "\nExit codes: 0 done, 1 it failed (check: it found errors),\n2 wrong usage or configuration, 130 serve was ended by a second INT.",
+    "\nExit codes: 0 done, 1 it failed (check: it found errors; doctor:\nsomething is missing), 2 wrong usage or configuration, 130 serve was ended by a second INT.",
   );
   program.action(() => {
     program.outputHelp({ error: true });
