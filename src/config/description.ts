@@ -379,8 +379,6 @@ const service = named(
   ),
 );
 
-export type ReadService = TypeOf<typeof service>;
-
 /** Keys of which an app has one at least. */
 export const served = ["paths", "openapi", "functions", "service", "listeners"] as const;
 
