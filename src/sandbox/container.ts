@@ -7,7 +7,7 @@
  * ahead, for whichever app may come, has its /app by mount propagation: a folder of the host follows into it, and the host
  * mounts the app there (mount_namespaces(7), "slave").
  */
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -192,7 +192,9 @@ class Making {
   readonly #slots: string;
   #slot: NetworkSlot | undefined;
   #taking: Promise<unknown> | undefined;
-  #attached: { readonly mounts: MountNamespace; readonly targets: readonly string[] } | undefined;
+  /** That of its start: what is mounted in a later one does not follow into it. */
+  #mounts: MountNamespace | undefined;
+  #attached: readonly string[] = [];
 
   constructor(sandbox: ContainerSandbox, options: RunnerOptions, { network }: ContainerOptions, tools: ContainerTools, folder: string) {
     const name = options.instance.slice(-12);
@@ -223,7 +225,9 @@ class Making {
     makeBundle(this.#folder, ociConfig({ ...this.#plan(root, hostname), groupPath, pidsMax, seccompFilter }), etc);
     const pidFile = join(this.#folder, "pid");
     const run = runCommand(this.#tools.runtime, { id: groupName(instance), folder: this.#folder, pidFile });
-    const command = [...(this.#sandbox.mounts()?.prefix ?? []), ...run];
+    const mounts = this.#sandbox.mounts();
+    this.#mounts = mounts;
+    const command = [...(mounts?.prefix ?? []), ...run];
     const bornInGroups = groupPath === undefined || groups.births.every(({ version }) => version === 1);
     return { command, pidFile, network, runFolder: inside.run, bornInGroups, pidsHeld: pidsMax !== undefined };
   }
@@ -239,7 +243,7 @@ class Making {
 
   /** Of one that was started without an app. */
   async attach(app: Confinement): Promise<void> {
-    const mounts = this.#sandbox.mounts();
+    const mounts = this.#mounts;
     if (mounts === undefined || !this.#sandbox.takesSpare(app)) throw new Error(`it cannot be confined to ${app.name} after its start`);
     const sources = this.#sources(app);
     const lines: MountLine[] = [];
@@ -256,7 +260,7 @@ class Making {
         options: ["rbind"],
       });
     }
-    this.#attached = { mounts, targets };
+    this.#attached = targets;
     await mounts.mount(lines);
   }
 
@@ -266,7 +270,7 @@ class Making {
     } catch {
       // There is none then.
     }
-    await this.#attached?.mounts.unmount(this.#attached.targets).catch(() => {});
+    await this.#mounts?.unmount(this.#attached).catch(() => {});
     if (this.#tools.runtime.name === "runc")
       for (const root of runtimeGroupRoots()) removeEmpty(join(root, groupName(this.#options.instance)));
     await Promise.all([
@@ -341,6 +345,7 @@ class Making {
   #sources(app: Confinement): [(typeof followed)[number], string][] {
     const sources: [(typeof followed)[number], string][] = [["app", app.folder]];
     if (app.bundle !== undefined) sources.push(["functions", app.bundle]);
+    for (const [, source] of sources) if (!existsSync(source)) throw new Error(`there is no ${source}`);
     if (app.secrets !== undefined) {
       const copies = join(this.#folder, "secrets");
       makeFolder(this.#folder);
