@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { eventually } from "../../tests/eventually.ts";
 import { serve } from "../../tests/serving.ts";
+import { requireTool } from "../../tests/system-tools.ts";
 import { binary, ownEnvironment, root, urocket } from "../../tests/urocket-command.ts";
 
 const apps: AppFolder[] = [];
@@ -224,3 +225,42 @@ test("under npx, which hands no signal on, ends when npx is ended", async () => 
     ),
   );
 });
+
+/** What `serve` says as root in a network namespace of its own, where these programs cannot be run; it ends by itself. */
+async function serveWithout(tools: readonly string[], folder: string, ...flags: readonly string[]): Promise<{ code: number; err: string }> {
+  const script = `for tool in ${tools.join(" ")}; do
+      for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
+        if [ -e "$folder/$tool" ]; then mount --bind /dev/null "$(readlink -f "$folder/$tool")" 2>/dev/null || true; fi
+      done
+    done
+    exec "$0" serve "$@"`;
+  const child = Bun.spawn(["unshare", "--net", "--mount", "sh", "-euc", script, binary, folder, "-p", "0", ...flags], {
+    env: ownEnvironment(),
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const [err, code] = await Promise.all([child.stderr.text(), child.exited]);
+  return { code, err };
+}
+
+const requireContainerTools = requireTool("unshare", "runc", "crun", "nft", "ip", "tini");
+
+requireContainerTools(
+  "does not start apps in containers without a runtime, an init or nft, and says what brings them",
+  async () => {
+    const folder = slowApp();
+    const about = async (tools: readonly string[]) => await serveWithout(tools, folder, "--sandbox", "container");
+    expect(await about(["runc", "crun"])).toEqual({
+      code: 1,
+      err: expect.stringMatching(/^error: .*\n {2}.*install.* crun/) as string,
+    });
+    expect(await about(["tini", "tini-static", "docker-init", "catatonit", "dumb-init"])).toEqual({
+      code: 1,
+      err: expect.stringMatching(/^error: .*\n {2}.*install.* tini/) as string,
+    });
+    expect(await about(["nft"])).toEqual({
+      code: 1,
+      err: expect.stringMatching(/^error: .*nft cannot be found\n {2}.*nftables/) as string,
+    });
+  },
+  30_000,
+);
