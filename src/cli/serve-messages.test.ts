@@ -37,6 +37,7 @@ function hostOf(...apps: ServedApp[]): RunningHost {
   return {
     url: "http://127.0.0.1:8080",
     apps,
+    instances: () => [],
     running: () => [],
     reload: () => Promise.resolve({ apps: [] }),
     drain: nothing,

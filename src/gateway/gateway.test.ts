@@ -70,13 +70,16 @@ class Bed {
     this.gateway = new Gateway({ log, timing });
     this.app = {
       name: "bed",
-      limits: { bodyBytesMax },
+      limits: { bodyBytesMax, tmpBytesMax: 0 },
       dispatch: {
         open: (request, payload, sink) => this.#open({ request }, payload, true, sink),
         call: (call, body, last, sink) => this.#open({ call }, body, last, sink),
         isFetch: () => false,
         connect: () => {
           throw new Error("nobody connects here");
+        },
+        place: () => {
+          throw new Error("there is no daemon here");
         },
       },
       traffic: new Traffic(),

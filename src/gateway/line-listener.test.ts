@@ -185,7 +185,7 @@ class Bed {
       app: "fibber",
       listener: { ...terms, ...limits },
       position: 3,
-      dispatch: { ...dispatch, open: not, call: not, isFetch: () => false },
+      dispatch: { ...dispatch, open: not, call: not, isFetch: () => false, place: not },
       log: {
         exchange: not,
         output: (line) => this.output.push(line),

@@ -4,6 +4,7 @@
  */
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { ProgramSample } from "../link/messages.ts";
+import type { InstanceSample } from "../telemetry/instance-sample.ts";
 import type { Log } from "../telemetry/receipt.ts";
 
 export interface HostSettings {
@@ -52,6 +53,10 @@ export interface RunningHost {
   /** "http://127.0.0.1:8080" */
   readonly url: string;
   readonly apps: readonly ServedApp[];
+  /** What the containers of its apps are connected by. Absent: there is none. */
+  readonly network?: { readonly bridge: string; readonly gateway: string; readonly gateway6?: string } | undefined;
+  /** Every instance that runs, with what it uses now. */
+  instances(): readonly InstanceSample[];
   /** Programs that run longer than a second, with what they use now: ready for `top`. */
   running(): readonly ProgramSample[];
   /** Reads every service file and contract again; a bad one keeps the old version and is told in `problems`. */
@@ -65,6 +70,8 @@ export interface RunningHost {
 export interface ServedApp {
   readonly name: string;
   readonly folder: string;
+  /** What confines its instances. */
+  readonly sandbox: "process" | "container";
   readonly operations: readonly {
     readonly method: string;
     readonly path: string;
@@ -103,6 +110,7 @@ export type StartFailure =
         | "address-not-found"
         | "instance-failed"
         | "no-run-folder"
+        | "no-sandbox"
         | "reply-socket-in-use";
       readonly message: string;
       readonly hint?: string;

@@ -19,16 +19,14 @@ export function joinService(app: App, contract: Contract | undefined, operations
   const free = (contract?.operations ?? methods.map((method) => ({ method, path: everyPath }))).filter(
     (operation) => !served.has(shapeOf(operation)) && !isHeadOfGet(operation, contract),
   );
-  const made = free.map(
-    ({ method, path }): ServiceOperation => ({
-      kind: "service",
-      path,
-      method: method as ServiceOperation["method"],
-      timeoutMs: service.timeoutMs,
-      validateOut: false,
-      place: service.place,
-    }),
-  );
+  const made = free.map(({ method, path }): ServiceOperation => ({
+    kind: "service",
+    path,
+    method: method as ServiceOperation["method"],
+    timeoutMs: service.timeoutMs,
+    validateOut: false,
+    place: service.place,
+  }));
   const all = [...operations, ...made];
   return { operations: all, diagnostics: all.some(({ kind }) => kind === "service") ? [] : [uselessService(service.place)] };
 }

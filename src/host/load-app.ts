@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly buildInto?: string;
   /** Whether the types of its functions are checked. Default true. */
   readonly typeCheck?: boolean;
+  /** What confines the app, whatever its service file says. Default: as that says. */
+  readonly sandbox?: App["sandbox"] | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -44,7 +46,7 @@ export type LoadedApp =
 
 /** Loads the app of a folder. Contract, service file and functions are all read to their ends, whichever has errors. */
 export async function loadApp(folder: string, options: LoadOptions = {}): Promise<LoadedApp> {
-  const service = await loadServiceFile(folder);
+  const service = await loadServiceFile(folder, undefined, options.sandbox);
   const document = service.ok ? service.app.openapi : service.openapi;
   const [contract, built] = await Promise.all([
     document === undefined ? undefined : loadContract(document),

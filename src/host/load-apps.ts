@@ -1,4 +1,5 @@
 /** The apps of a host as it loads them: each with what it needs of where it is served, and none in another's way. */
+import { serviceSources } from "../build/service-sources.ts";
 import type { App } from "../config/app.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { HostSettings } from "./host.ts";
@@ -34,10 +35,10 @@ export interface LoadForHostOptions {
  */
 export async function loadForHost(
   folder: string,
-  { mode, secretsFolder }: HostSettings,
+  { mode, secretsFolder, sandbox }: HostSettings,
   { others = [], ...options }: LoadForHostOptions,
 ): Promise<LoadedApp> {
-  const loaded = await loadApp(folder, { ...options, typeCheck: mode === "serve" });
+  const loaded = await loadApp(folder, { ...options, sandbox, typeCheck: mode === "serve" });
   if (!loaded.ok) return loaded;
   const problems = [...checkSecrets(loaded.app, secretsFolder), ...nameTaken(loaded.app, others)];
   return problems.length === 0 ? loaded : { ok: false, problems: [...loaded.warnings, ...problems], inputs: filesOf(loaded) };
@@ -45,7 +46,7 @@ export async function loadForHost(
 
 /** What an app is made of: watched for a change. */
 export function filesOf({ app, contract, build }: ReadyApp): readonly string[] {
-  return [app.file, ...(contract?.files ?? []), ...(build?.inputs ?? [])];
+  return [app.file, ...(contract?.files ?? []), ...(build?.inputs ?? []), ...serviceSources(app)];
 }
 
 /** Apps are told apart by their names: in logs, pages and commands. */

@@ -49,6 +49,9 @@ describe("a reload", () => {
       mode: "dev",
       spares: 0,
       docs: false,
+      network: { bridge: "urocket0", subnet: "10.201.0.0/16", subnet6: "fd52:4f43:4b45:5400::/64" },
+      trustedProxies: [],
+      dataFolder: join(folder, "data"),
       log: { exchange: () => {}, output: () => {}, connection: () => {}, host: () => {} },
       ...more,
     });

@@ -1,17 +1,20 @@
 /** One version of an app, being served: its instances, its limits, its routes. Replaced whole when the app changes. */
 import { cpus } from "node:os";
 import { readFile } from "node:fs/promises";
-import type { AppOperation, FunctionReference, Listener } from "../config/app.ts";
+import { relative } from "node:path";
+import type { App, AppOperation, EnvironmentEntry, FunctionReference, Listener } from "../config/app.ts";
 import { requestPath, templateShape } from "../config/path-template.ts";
+import { serviceSources } from "../build/service-sources.ts";
 import { programEnvironment } from "../config/surroundings.ts";
 import { Admission } from "../gateway/admission.ts";
 import { type Places, type ServedApp, type ServedOperation, Traffic } from "../gateway/operation.ts";
 import type { RouteEntry } from "../gateway/router.ts";
 import type { FunctionSpec, FunctionsSpec, ProgramSpec } from "../link/messages.ts";
-import { Pool, type PoolEvents } from "../pool/pool.ts";
-import type { Spares } from "../pool/spares.ts";
+import { Pool, type PoolEvents, type PoolService } from "../pool/pool.ts";
+import type { Confinement } from "../sandbox/sandbox.ts";
 import { everyPath } from "./join-functions.ts";
 import type { JoinedOperation, LoadedApp } from "./load-app.ts";
+import type { Confinings } from "./sandboxes.ts";
 import { type DeliveredSecrets, secretsPrint } from "./secrets.ts";
 
 export type ReadyApp = Extract<LoadedApp, { ok: true }>;
@@ -25,7 +28,9 @@ export interface RevisionOptions {
   readonly folder: string;
   /** Absent: the app has none. */
   readonly secrets: DeliveredSecrets | undefined;
-  readonly spares: Spares;
+  readonly confinings: Confinings;
+  /** What the app keeps from one instance to the next. Absent: nothing. */
+  readonly data: string | undefined;
   /** What runners run. */
   readonly runner: { readonly file: string };
   /** The revision that this one replaces: its places are handed on, its reply socket taken over. */
@@ -41,32 +46,41 @@ export class Revision {
   readonly routes: readonly RouteEntry<ServedOperation>[];
   readonly #places: Places;
   readonly #secrets: DeliveredSecrets | undefined;
+  readonly #confinings: Confinings;
+  readonly #confinement: Confinement;
 
-  constructor({ loaded, folder, secrets, spares, runner, replaces, events }: RevisionOptions) {
+  constructor({ loaded, folder, secrets, data, confinings, runner, replaces, events }: RevisionOptions) {
     const { app } = loaded;
-    const functions = functionsOf(loaded, secrets);
+    const own: OwnEnvironment = { secrets, data };
+    const functions = functionsOf(loaded, own);
+    const service = serviceOf(loaded, own);
     this.loaded = loaded;
     this.folder = folder;
     this.#secrets = secrets;
+    this.#confinings = confinings;
+    this.#confinement = confinementOf(loaded, own);
     this.pool = new Pool(
       {
         folder,
-        limits: app.limits,
+        sandbox: confinings.sandbox,
+        spares: confinings.spares,
+        confinement: this.#confinement,
+        servicePlacesMax: app.scale.concurrency,
         balance: app.balance,
         scale: app.scale,
         recycle: app.recycle,
         processors: cpus().length,
-        spares,
         runner,
         ...(app.socket === undefined ? {} : { sharedReplySocket: app.socket }),
         takesOverReplySocket: replaces !== undefined && replaces.loaded.app.socket === app.socket,
         load: {
           app: app.name,
-          programs: programsOf(loaded, secrets),
+          programs: programsOf(loaded, own),
           programsMax: app.scale.concurrency,
           graceMs: programGraceMs,
           environment: programEnvironment(),
           ...(functions === undefined ? {} : { functions }),
+          ...(service === undefined ? {} : { service }),
         },
       },
       events,
@@ -81,6 +95,19 @@ export class Revision {
     const { concurrency, max, queue } = this.loaded.app.scale;
     this.#places.program.resize(concurrency, queue);
     this.#places.function.resize(concurrency * max, queue);
+    this.#places.service.resize(concurrency * max, queue);
+  }
+
+  /** Whether its instances may begin with a runner that was started ahead, and are ready sooner for it. */
+  get usesSpares(): boolean {
+    const { sandbox } = this.#confinings;
+    // A process costs a program's app nothing that it would feel; a container costs everybody's start.
+    const quicker = sandbox.kind === "container" || this.loaded.build !== undefined || this.loaded.app.service !== undefined;
+    return quicker && sandbox.takesSpare(this.#confinement);
+  }
+
+  get sandbox(): App["sandbox"] {
+    return this.#confinings.sandbox.kind;
   }
 
   /** To be called when no route leads here any more. Resolves when nothing of it is left. */
@@ -98,25 +125,82 @@ export class Revision {
 }
 
 function placesOf({ app: { scale } }: ReadyApp): Places {
+  const perInstance = (): Admission => new Admission(scale.concurrency * scale.max, scale.queue, "scale.concurrency × scale.max");
   return {
     program: new Admission(scale.concurrency, scale.queue, "scale.concurrency"),
-    function: new Admission(scale.concurrency * scale.max, scale.queue, "scale.concurrency × scale.max"),
+    function: perInstance(),
+    service: perInstance(),
   };
 }
 
 /** What an app is made of, as text: two that are equal are served alike. @param secretsFolder where its secrets are kept. */
 export async function fingerprint(loaded: ReadyApp, secretsFolder: string | undefined): Promise<string> {
   const documents = await Promise.all((loaded.contract?.files ?? []).map((file) => readFile(file, "utf8")));
-  return Bun.hash(JSON.stringify([loaded.app, documents, loaded.build?.hash, secretsPrint(loaded.app, secretsFolder)])).toString(16);
+  const daemon = await Promise.all(serviceSources(loaded.app).map(sourcePrint));
+  const parts = [loaded.app, documents, loaded.build?.hash, daemon, secretsPrint(loaded.app, secretsFolder)];
+  return Bun.hash(JSON.stringify(parts)).toString(16);
 }
 
-function programsOf(loaded: ReadyApp, secrets: DeliveredSecrets | undefined): Record<string, ProgramSpec> {
+/** Of a file that may have gone meanwhile. */
+async function sourcePrint(file: string): Promise<readonly string[]> {
+  return [file, String(Bun.hash(await readFile(file).catch(() => "")))];
+}
+
+/** What an app's programs, functions and daemon are told of where its own things lie. */
+interface OwnEnvironment {
+  readonly secrets: DeliveredSecrets | undefined;
+  readonly data: string | undefined;
+}
+
+/** @param user that a program runs as; undefined: the host's own. */
+function ownEntries({ secrets, data }: OwnEnvironment, user?: string): EnvironmentEntry[] {
+  return [
+    ...(secrets === undefined ? [] : [["UROCKET_SECRETS", secrets.forUser(user)] as const]),
+    ...(data === undefined ? [] : [["UROCKET_APP_DATA", data] as const]),
+  ];
+}
+
+function confinementOf({ app, build, operations }: ReadyApp, { secrets, data }: OwnEnvironment): Confinement {
+  const { name, folder, limits, network, rootfs, service } = app;
+  return {
+    name,
+    folder,
+    limits,
+    content: {
+      programs: operations.some(({ handler }) => handler?.kind === "program"),
+      functions: build !== undefined,
+      service: service !== undefined,
+    },
+    ...(build === undefined ? {} : { bundle: build.folder }),
+    ...(secrets === undefined ? {} : { secrets: secrets.own }),
+    ...(data === undefined ? {} : { data }),
+    network,
+    ...(rootfs === undefined ? {} : { rootfs }),
+  };
+}
+
+/** From a deploy's or a stop's TERM to KILL of a daemon. */
+const serviceGraceMs = 10_000;
+
+function serviceOf({ app: { service } }: ReadyApp, own: OwnEnvironment): PoolService | undefined {
+  if (service === undefined) return undefined;
+  const { argv, wd, env, port, health, startTimeoutMs } = service;
+  return { argv, wd, env: [...env, ...ownEntries(own)], port, health, startTimeoutMs, graceMs: serviceGraceMs };
+}
+
+function programsOf(loaded: ReadyApp, own: OwnEnvironment): Record<string, ProgramSpec> {
   const programs: Record<string, ProgramSpec> = {};
   for (const { key, handler } of loaded.operations) {
     if (handler?.kind !== "program") continue;
     const { argv, wd, env, channel, user } = handler.inject;
-    const more = secrets === undefined ? [] : [["UROCKET_SECRETS", secrets.forUser(user)] as const];
-    programs[key] = { argv, wd, env: [...env, ...more], channel, replyPath: handler.replyPath, ...(user === undefined ? {} : { user }) };
+    programs[key] = {
+      argv,
+      wd,
+      env: [...env, ...ownEntries(own, user)],
+      channel,
+      replyPath: handler.replyPath,
+      ...(user === undefined ? {} : { user }),
+    };
   }
   return programs;
 }
@@ -129,16 +213,16 @@ function calledOf(operations: readonly JoinedOperation[]): readonly FunctionJoin
   return operations.filter((operation): operation is FunctionJoined => operation.handler?.kind === "function");
 }
 
-function functionsOf({ app, build, operations }: ReadyApp, secrets: DeliveredSecrets | undefined): FunctionsSpec | undefined {
+function functionsOf({ app, build, operations }: ReadyApp, { secrets, data }: OwnEnvironment): FunctionsSpec | undefined {
   if (build === undefined) return undefined;
   const spec = (operation: string, { file, export: name }: FunctionReference): FunctionSpec => {
     const module = build.modules.findIndex((built) => built.file === file);
-    return { operation, module, export: name };
+    return { operation, module, export: name, file: relative(app.folder, file) };
   };
   return {
     bundle: build.bundle,
     folder: app.folder,
-    env: app.env,
+    env: [...app.env, ...ownEntries({ secrets: undefined, data })],
     ...(secrets === undefined ? {} : { secrets: secrets.own }),
     calls: calledOf(operations).map(({ key, handler, contract }) => ({
       ...spec(key, handler.function),

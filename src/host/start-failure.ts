@@ -4,6 +4,8 @@ import { codeOf } from "../core/system-error.ts";
 import type { ServedOperation } from "../gateway/operation.ts";
 import { RouteConflict } from "../gateway/router.ts";
 import { InstanceFailure } from "../pool/instance.ts";
+import { ContainerFailure } from "../sandbox/container.ts";
+import { NetworkFailure } from "../sandbox/network.ts";
 import type { StartFailure } from "./host.ts";
 import { RunFolderFailure } from "./run-folder.ts";
 
@@ -29,6 +31,8 @@ export function toStartFailure(error: unknown): StartFailure {
     const hint = "Another host serves this app, or one with the same `socket:`. End it, or give this one a `socket:` of its own";
     return { kind: code, message, hint };
   }
+  if (error instanceof ContainerFailure || error instanceof NetworkFailure)
+    return { kind: "no-sandbox", message: error.message, hint: error.hint };
   if (error instanceof RunFolderFailure) return { kind: "no-run-folder", message: error.message, hint: error.hint };
   return { kind: "instance-failed", message: messageOf(error) };
 }
@@ -70,7 +74,8 @@ export function revisionProblem(error: unknown, file: string): Diagnostic {
     const { message, hint } = error.failure;
     return { severity: "error", file, message, ...(hint === undefined ? {} : { hint }) };
   }
-  return { severity: "error", file, message: messageOf(error) };
+  const hint = error instanceof ContainerFailure || error instanceof NetworkFailure ? { hint: error.hint } : {};
+  return { severity: "error", file, message: messageOf(error), ...hint };
 }
 
 function isRouteConflict(error: unknown): error is RouteConflict<ServedOperation> {

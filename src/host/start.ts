@@ -3,7 +3,7 @@
  * the opposite order. What it starts it ends, also when a later step fails.
  */
 import { lookup } from "node:dns/promises";
-import type { App, Limits } from "../config/app.ts";
+import type { App } from "../config/app.ts";
 import { RunnerBundle } from "../build/runner-bundle.ts";
 import type { Front } from "../gateway/front.ts";
 import { Gateway } from "../gateway/gateway.ts";
@@ -13,11 +13,14 @@ import type { ServedOperation } from "../gateway/operation.ts";
 import type { Pages } from "../gateway/pages.ts";
 import { Router } from "../gateway/router.ts";
 import type { ProgramSample } from "../link/messages.ts";
+import { endFields, type InstanceSample } from "../telemetry/instance-sample.ts";
 import { InstanceFailure } from "../pool/instance.ts";
 import type { PoolEvents } from "../pool/pool.ts";
-import { Spares } from "../pool/spares.ts";
+import { sweepContainers } from "../sandbox/container.ts";
 import { detectMemoryAccounting, sweepGroups } from "../sandbox/instance-groups.ts";
+import { sweepNetworks } from "../sandbox/network.ts";
 import { openFilesMax } from "../sandbox/open-files.ts";
+import { appDataFolder } from "./app-data.ts";
 import { docsPages } from "./docs-pages.ts";
 import type { HostSettings, ReloadedApp, ReloadOutcome, RunningHost, ServedApp, StartFailure, StartOutcome } from "./host.ts";
 import { HostFolder } from "./host-folder.ts";
@@ -25,6 +28,7 @@ import { Listeners } from "./listeners.ts";
 import type { LoadedApp } from "./load-app.ts";
 import { filesOf, loadApps, loadForHost } from "./load-apps.ts";
 import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision.ts";
+import { Sandboxes } from "./sandboxes.ts";
 import { type DeliveredSecrets, deliverSecrets } from "./secrets.ts";
 import { httpListenFailure, messageOf, revisionProblem, toStartFailure } from "./start-failure.ts";
 import { TypeChecks } from "./type-checks.ts";
@@ -35,6 +39,8 @@ export async function startHost(settings: HostSettings): Promise<StartOutcome> {
   let folder: HostFolder;
   try {
     // First, so that nothing of theirs is taken for ours.
+    await sweepContainers();
+    await sweepNetworks();
     sweepGroups();
     folder = new HostFolder();
   } catch (error) {
@@ -71,10 +77,6 @@ async function findAddress(address: string): Promise<StartFailure | undefined> {
   }
 }
 
-function isLimited({ memoryBytesMax, cpuMax, pidsMax }: Limits): boolean {
-  return memoryBytesMax !== undefined || cpuMax !== undefined || pidsMax !== undefined;
-}
-
 /** An app with the revision that serves it now. */
 interface Serving {
   readonly folder: string;
@@ -98,8 +100,8 @@ class Host implements RunningHost {
   readonly #beside = new AbortController();
   /** The contracts of what is served now, for people. */
   #docs: Pages | undefined;
-  #spares: Spares | undefined;
-  #sparesStarted = false;
+  readonly #sandboxes: Sandboxes;
+  #runnerMade: Promise<unknown> | undefined;
   /** In "dev" only. */
   readonly #typeChecks: TypeChecks | undefined;
   #front: Front | undefined;
@@ -114,8 +116,14 @@ class Host implements RunningHost {
     this.#folder = folder;
     const { log, timing, docs, mode, onTypes } = settings;
     if (mode === "dev" && onTypes !== undefined) this.#typeChecks = new TypeChecks(folder.builds, onTypes);
-    this.#gateway = new Gateway({ log, timing, ...(docs ? { pages: (path) => this.#docs?.(path) } : {}) });
+    this.#gateway = new Gateway({
+      log,
+      timing,
+      ...(docs ? { pages: (path) => this.#docs?.(path) } : {}),
+    });
     this.#listeners = new Listeners(log);
+    const warn = (message: string): void => log.host({ level: "warn", event: "sandbox-limited", message });
+    this.#sandboxes = new Sandboxes({ settings, folder: folder.path, runner: this.#runner, warn });
     this.#watch = new FileWatch((seenAt) => {
       this.reload(seenAt).catch((error: unknown) =>
         log.host({ level: "error", event: "reload-failed", message: `Cannot reload: ${messageOf(error)}` }),
@@ -125,8 +133,7 @@ class Host implements RunningHost {
 
   async start(apps: readonly ReadyApp[]): Promise<void> {
     const { address, port, log, watch } = this.#settings;
-    const limited = apps.some(({ app: { limits } }) => isLimited(limits));
-    this.#spares = new Spares({ folder: this.#folder.path, count: 0, runner: this.#runner, limited });
+    await this.#sandboxes.prepare(apps.map(({ app }) => app));
     const revisions = apps.map((loaded) => this.#makeRevision(loaded));
     const router = new Router(revisions.flatMap((revision) => revision.routes));
     for (const revision of revisions) {
@@ -147,6 +154,7 @@ class Host implements RunningHost {
         {
           address,
           port,
+          trustedProxies: this.#settings.trustedProxies,
           limits: { connectionsMax: connectionsWithin(openFilesMax()) },
           onRefused: (refused) => log.exchange(refused),
           onDefect: (error) =>
@@ -173,9 +181,10 @@ class Host implements RunningHost {
   }
 
   get apps(): readonly ServedApp[] {
-    return this.#serving.map(({ folder, revision: { loaded, pool } }) => ({
+    return this.#serving.map(({ folder, revision: { loaded, pool, sandbox } }) => ({
       name: loaded.app.name,
       folder,
+      sandbox,
       operations: loaded.operations.map(({ method, path, handler, contract }) => ({
         method,
         path: loaded.app.base + path,
@@ -187,6 +196,14 @@ class Host implements RunningHost {
       listeners: this.#listeners.of(folder),
       limitsNotHeld: pool.limitsNotHeld,
     }));
+  }
+
+  get network(): RunningHost["network"] {
+    return this.#sandboxes.network;
+  }
+
+  instances(): readonly InstanceSample[] {
+    return this.#revisions.flatMap(({ pool }) => pool.instances());
   }
 
   running(): readonly ProgramSample[] {
@@ -240,11 +257,12 @@ class Host implements RunningHost {
     void this.#front?.drain();
     this.#gateway.abort();
     this.#listeners.close();
-    await Promise.all([this.#spares?.close(), ...this.#revisions.map((revision) => revision.kill("the host was stopped"))]);
+    await Promise.all([this.#sandboxes.closeSpares(), ...this.#revisions.map((revision) => revision.kill("the host was stopped"))]);
     // It fails by that, and tells so itself; what it began has to be gone.
     await this.#reloading?.catch(() => {});
     await this.#front?.close();
     this.#gateway.close();
+    await this.#sandboxes.close();
     this.#folder.remove();
   }
 
@@ -260,11 +278,14 @@ class Host implements RunningHost {
     this.#folder.keepBuilds(this.#revisions.flatMap(({ loaded }) => loaded.build?.folder ?? []));
   }
 
-  /** Runners for functions that will be started, once what they run is one file. */
+  /** Runners for instances that will be started, once what they run is one file. */
   #startSpares(): void {
-    if (this.#sparesStarted || !this.#serving.some(({ revision }) => revision.loaded.build !== undefined)) return;
-    this.#sparesStarted = true;
-    void this.#runner.make(this.#folder.builds, this.#beside.signal).then(() => this.#spares?.resize(this.#settings.spares));
+    const kinds = new Set(this.#serving.flatMap(({ revision }) => (revision.usesSpares ? [revision.sandbox] : [])));
+    if (kinds.size === 0) return;
+    this.#runnerMade ??= this.#runner.make(this.#folder.builds, this.#beside.signal);
+    void this.#runnerMade.then(() => {
+      if (this.#stopping === undefined) this.#sandboxes.keepSpares(this.#settings.spares, kinds);
+    });
   }
 
   #tellMemoryAccounting(): void {
@@ -281,16 +302,23 @@ class Host implements RunningHost {
       output: (instance, { id, ...line }) =>
         log.output({ app: loaded.app.name, instance, ...(id === undefined ? {} : { requestId: id, exchangeId: id }), ...line }),
       sample: (instance, sample) => this.#samples.set(instance, sample.programs),
-      stopped: (instance, reason, expected) => {
-        this.#samples.delete(instance);
+      health: (instance, state, detail) => {
         const fields = { app: loaded.app.name, instance };
+        const message =
+          state === "failing" ? `A daemon of ${loaded.app.name} fails: ${detail}` : `A daemon of ${loaded.app.name} is well again`;
+        log.host({ level: state === "failing" ? "warn" : "info", event: `service-${state}`, message, fields });
+      },
+      stopped: (instance, reason, expected, usage) => {
+        this.#samples.delete(instance);
+        const fields = { app: loaded.app.name, instance, ...endFields(usage) };
         if (expected) log.host({ level: "info", event: "instance-stopped", message: `An instance of ${loaded.app.name} stopped`, fields });
         else log.host({ level: "error", event: "instance-died", message: `An instance of ${loaded.app.name} is gone: ${reason}`, fields });
       },
     };
-    const spares = this.#spares ?? new Spares({ folder, count: 0 });
+    const { app } = loaded;
     const secrets = this.#deliverSecrets(loaded, folder);
-    return new Revision({ loaded, folder, secrets, spares, runner: this.#runner, replaces, events });
+    const data = app.data ? appDataFolder(this.#settings.dataFolder, app) : undefined;
+    return new Revision({ loaded, folder, secrets, data, confinings: this.#sandboxes.of(app), runner: this.#runner, replaces, events });
   }
 
   #deliverSecrets({ app }: ReadyApp, folder: string): DeliveredSecrets | undefined {
@@ -325,6 +353,7 @@ class Host implements RunningHost {
     const old = serving.revision;
     let fresh: Revision | undefined;
     try {
+      await this.#sandboxes.prepare([loaded.app]);
       fresh = this.#starting = this.#makeRevision(loaded, old);
       const all = [...others, fresh];
       const router = new Router(all.flatMap((revision) => revision.routes));

@@ -42,6 +42,9 @@ describe("a host that is stopped while it reloads", () => {
       mode: "serve",
       spares: 0,
       docs: false,
+      network: { bridge: "urocket0", subnet: "10.201.0.0/16", subnet6: "fd52:4f43:4b45:5400::/64" },
+      trustedProxies: [],
+      dataFolder: join(folder, "data"),
       log,
     });
     if (!outcome.ok) throw new Error("it did not start");

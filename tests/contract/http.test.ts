@@ -70,7 +70,7 @@ async function serveDocument(file: string, requests: readonly GeneratedRequest[]
       dispatch: atOnce,
       traffic: new Traffic(),
     };
-    gateway.route(new Router(routesOf(loaded, served, { program: places, function: places })));
+    gateway.route(new Router(routesOf(loaded, served, { program: places, function: places, service: places })));
   } finally {
     rmSync(folder, { recursive: true });
   }
