@@ -26,7 +26,7 @@ type Inside = Confined["inside"];
 
 export function loadOf(load: InstanceLoad, instance: string, folders: InstanceFolders, confined: Confined): LoadHead {
   const { runFolder, memorySlots, memoryWatchedBytesMax } = confined;
-  const { service, ...rest } = runFolder === undefined ? load : moved(load, confined.inside);
+  const { service, ...rest } = runFolder === undefined ? load : moved(load, (path) => confined.inside(path));
   return {
     ...rest,
     instance,
@@ -81,5 +81,13 @@ function movedEntries(entries: Entries, inside: Inside): Entries {
 
 function movedEnvironment(environment: LoadHead["environment"], inside: Inside): LoadHead["environment"] {
   const { PATH: path } = environment;
-  return path === undefined ? environment : { ...environment, PATH: path.split(":").map(inside).join(":") };
+  return path === undefined
+    ? environment
+    : {
+        ...environment,
+        PATH: path
+          .split(":")
+          .map((folder) => inside(folder))
+          .join(":"),
+      };
 }

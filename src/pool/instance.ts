@@ -2,39 +2,25 @@
  * One running copy of an app: its folder, its runner in its sandbox, and the work that is under way on it. It starts whole
  * or not at all, and when it ends, for whatever reason, nothing of it is left and all its work has been told.
  */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { type LimitName, limitNameOf } from "../core/limit-name.ts";
-import { removeFolder } from "../core/remove-folder.ts";
 import type { Frame } from "../link/frames.ts";
 import type { AbandonedHead, CallHead, ConnectHead, HealthHead, LoadedHead, LogHead, RequestHead, SampleHead } from "../link/messages.ts";
-import type { Confined, Confinement, InstanceUsage, Sandbox } from "../sandbox/sandbox.ts";
-import { HeldPlaces } from "./held-places.ts";
-import { type InstanceLoad, loadOf } from "./instance-load.ts";
+import type { InstanceUsage } from "../sandbox/sandbox.ts";
 import type { InstanceSample } from "../telemetry/instance-sample.ts";
+import { HeldPlaces } from "./held-places.ts";
+import { type InstanceOptions, InstanceRunner, type RunnerEnd } from "./instance-runner.ts";
 import { type InstanceEvent, type InstanceState, transition } from "./instance-state.ts";
 import { LimitWatch } from "./limit-watch.ts";
 import type { Place, PlaceHolder } from "./place.ts";
 import { Pulse } from "./pulse.ts";
 import { RunnerCall } from "./runner-call.ts";
 import { RunnerClient } from "./runner-client.ts";
-import { closedLink, RunnerConnection } from "./runner-connection.ts";
+import { closedLink, type RunnerConnection } from "./runner-connection.ts";
 import { RunnerProgram } from "./runner-program.ts";
 import { outputOf, parseHead, sampleOf } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
+import { usageAtEnd } from "./usage-at-end.ts";
 import type { CallHandle, ConnectionHandle, ConnectionSink, ExchangeHandle, ExchangeSink, Upstream, WorkOutput } from "./work.ts";
-
-export interface InstanceOptions {
-  /** Where the app's instances have their folders. */
-  readonly folder: string;
-  readonly sandbox: Sandbox;
-  /** What the app asks of it. */
-  readonly confinement: Confinement;
-  /** What a runner that is started runs, asked each time. Default: its sources. */
-  readonly runner?: { readonly file: string };
-  /** What the runner is told to serve. */
-  readonly load: InstanceLoad;
-}
 
 export interface InstanceEvents {
   /** What long-running programs use now. */
@@ -87,8 +73,6 @@ export class Instance implements PlaceHolder {
   readonly id: string;
   /** Rises with each that is made. */
   readonly order = ++made;
-  /** Limits that this machine does not let us hold, as sentences; known when it serves. */
-  limitsNotHeld: readonly string[] = [];
   readonly startedMs = performance.now();
   /** Work under way, by kind. */
   programs = 0;
@@ -107,8 +91,7 @@ export class Instance implements PlaceHolder {
 
   readonly #events: InstanceEvents;
   readonly #options: InstanceOptions;
-  readonly #folder: string;
-  readonly #runner: RunnerConnection;
+  readonly #runner: InstanceRunner;
   readonly #host: WorkHost;
   readonly #limits: LimitWatch;
   readonly #pulse = new Pulse();
@@ -118,8 +101,6 @@ export class Instance implements PlaceHolder {
   readonly #over = Promise.withResolvers<void>();
   readonly #startTimer: ReturnType<typeof setTimeout>;
   #state: InstanceState = { at: "starting" };
-  /** Where the app's limits hold and its files are. Undefined: it is on the way there. */
-  #confined: Confined | undefined;
   /** Of its daemon, for the log alone. */
   #serviceLastWords = "";
   #idleSince = performance.now();
@@ -131,15 +112,18 @@ export class Instance implements PlaceHolder {
    * @throws Error, with nothing left behind, when its folder, its link or its runner's process cannot be made.
    */
   constructor(options: InstanceOptions, events: InstanceEvents, spare?: RunnerConnection) {
-    const id = spare?.id ?? crypto.randomUUID();
-    this.id = id;
+    const runnerEvents = {
+      frame: (frame: Frame) => this.#frame(frame),
+      died: (reason: string) => this.#died(reason),
+      unconfined: (reason: string) => this.#stop(reason),
+    };
     this.#events = events;
     this.#options = options;
-    // The last group of the UUID: paths of sockets are short.
-    this.#folder = join(options.folder, id.slice(-12));
+    this.#runner = new InstanceRunner(options, runnerEvents, spare);
+    const { id } = this.#runner;
+    this.id = id;
     this.upstream = { instance: id, connect: (sink) => this.#connectUpstream(sink) };
-    this.#runner = this.#takeRunner(spare);
-    this.#limits = new LimitWatch(() => this.#runner.process.usage(), options.confinement.limits);
+    this.#limits = new LimitWatch(() => this.usage(), options.confinement.limits);
     this.#host = {
       channel: this.#runner.channel,
       id,
@@ -153,11 +137,15 @@ export class Instance implements PlaceHolder {
     this.#startTimer = setTimeout(() => this.#stop(`did not start within ${startMs} ms`), startMs);
     // Whoever does not ask for readiness hears of the failure by `stopped`.
     this.#started.promise.catch(() => {});
-    void this.#confine();
   }
 
   get state(): InstanceState["at"] {
     return this.#state.at;
+  }
+
+  /** Limits that this machine does not let us hold, as sentences; known when it serves. */
+  get limitsNotHeld(): readonly string[] {
+    return this.#runner.limitsNotHeld;
   }
 
   /** The runner's process; undefined: it is not known. */
@@ -319,47 +307,6 @@ export class Instance implements PlaceHolder {
     return this.programs + this.calls + this.connections;
   }
 
-  #takeRunner(spare: RunnerConnection | undefined): RunnerConnection {
-    const { sandbox, confinement, runner: what, load } = this.#options;
-    let runner = spare;
-    const events = {
-      greeted: () => this.#loadWhenConfined(),
-      frame: (frame: Frame) => this.#frame(frame),
-      closed: (reason: string) => this.#died(reason),
-    };
-    try {
-      mkdirSync(this.#folder, { mode: 0o700 });
-      const start = { sandbox, id: this.id, folder: this.#folder, file: what?.file, functions: load.functions !== undefined };
-      if (runner === undefined) runner = new RunnerConnection({ ...start, app: confinement }, events);
-      else runner.events = events;
-      return runner;
-    } catch (error) {
-      void spare?.kill().then(() => spare.process.remove());
-      removeFolder(this.#folder);
-      throw error;
-    }
-  }
-
-  async #confine(): Promise<void> {
-    try {
-      this.#confined = await this.#runner.process.confine(this.#options.confinement);
-      const { notHeld, memoryWatchedBytesMax } = this.#confined;
-      this.limitsNotHeld = notHeld;
-      if (memoryWatchedBytesMax !== undefined) this.#limits.watchMemory(memoryWatchedBytesMax, this.#options.confinement.content.functions);
-      this.#loadWhenConfined();
-    } catch (error) {
-      this.#stop(error instanceof Error ? error.message : String(error));
-    }
-  }
-
-  /** It is told what to serve when it is where its limits are: nothing of the app runs outside of them. */
-  #loadWhenConfined(): void {
-    if (this.#confined === undefined || !this.#runner.greeted) return;
-    const { load, folder } = this.#options;
-    const head = loadOf(load, this.id, { own: this.#folder, all: folder }, this.#confined);
-    this.#runner.channel.send("load", 0, undefined, Buffer.from(JSON.stringify(head)), true);
-  }
-
   #connectUpstream(sink: ConnectionSink): ConnectionHandle {
     const work = new RunnerClient("upstream", this.#host, this.#nextNumber(), sink);
     this.#work.set(work.number, work);
@@ -434,19 +381,12 @@ export class Instance implements PlaceHolder {
     if (loaded.ok !== true) return this.#refused(loaded);
     clearTimeout(this.#startTimer);
     this.fetches = loaded.fetches ?? [];
-    this.#reach(loaded.servicePort);
+    const address = loaded.servicePort === undefined ? undefined : this.#runner.addressOf(loaded.servicePort);
+    if (address !== undefined) this.upstream = { ...this.upstream, address };
     if (!this.#step({ event: "loaded" })) return;
     this.#idleSince = performance.now();
     this.#started.resolve();
     this.#events.changed();
-  }
-
-  #reach(port: number | undefined): void {
-    if (port === undefined || this.#confined === undefined) return;
-    const { address, ownNetwork } = this.#confined;
-    // What is only inside of a network of its own is reached by its runner alone.
-    const host = address ?? (ownNetwork ? undefined : "127.0.0.1");
-    if (host !== undefined) this.upstream = { ...this.upstream, address: { host, port } };
   }
 
   #workOver(work: RunnerWork, sound: boolean): void {
@@ -501,30 +441,19 @@ export class Instance implements PlaceHolder {
     const detail = ["The app's instance ended", ...causes].join(": ");
     for (const work of this.#work.values()) work.lost(detail, reached?.limit);
     this.#places.lose(detail, reached?.limit);
-    void this.#cleanUp(reason, drained, reached).then(([why, usage]) => {
+    // One that is silent does not hear that it should end.
+    const how = drained && !this.#pulse.silent ? "gently" : "at-once";
+    void this.#runner.end(how, reason).then((end) => {
+      const why = this.#reasonOf(end, reached);
       this.#started.reject(new InstanceFailure(why, code));
-      this.#events.stopped(why, usage);
+      this.#events.stopped(why, usageAtEnd(this.#limits.usage, end.usage));
       this.#over.resolve();
     });
   }
 
-  /** @returns the whole reason, because more is known when the process is gone, and what it used. */
-  async #cleanUp(reason: string, drained: boolean, reached?: ReachedLimit): Promise<[reason: string, usage: InstanceUsage]> {
-    const { process } = this.#runner;
-    const how = reason === closedLink ? await this.#runner.death() : undefined;
-    // The runner removes its reply sockets and exits when the link ends; it is given time for that, not for ever.
-    if (drained && !this.#pulse.silent) await this.#runner.finish(this.#graceMs);
-    else await this.#runner.kill();
-    const usage = process.usage();
-    await process.remove();
-    removeFolder(this.#folder);
-    const why = reached === undefined ? (how ?? reason) : `${how ?? reason}: ${reached.words}`;
-    const words = process.lastWords() || this.#serviceLastWords;
-    return [words === "" || why.includes(words) ? why : `${why}; its last words: ${words}`, usage];
-  }
-
-  get #graceMs(): number {
-    const { graceMs, service } = this.#options.load;
-    return Math.max(graceMs, service?.graceMs ?? 0);
+  #reasonOf({ reason, lastWords }: RunnerEnd, reached: ReachedLimit | undefined): string {
+    const why = reached === undefined ? reason : `${reason}: ${reached.words}`;
+    const words = lastWords || this.#serviceLastWords;
+    return words === "" || why.includes(words) ? why : `${why}; its last words: ${words}`;
   }
 }

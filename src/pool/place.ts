@@ -3,18 +3,18 @@
  * request. The bytes of the request are the gateway's business.
  */
 import type { LimitName } from "../core/limit-name.ts";
-import type { Instance } from "./instance.ts";
-import type { Waiting } from "./waiting-work.ts";
 import type { PlaceHandle, PlaceSink, ServicePlace, Upstream } from "./work.ts";
 
 /** Who holds places: an instance. */
 export interface PlaceHolder {
   readonly upstream: Upstream;
+  hold(place: Place): void;
   released(place: Place, sound: boolean): void;
   strain(sinceMs: number): string | undefined;
 }
 
-export class Place implements Waiting, PlaceHandle, ServicePlace {
+/** Waits as `Waiting` does. */
+export class Place implements PlaceHandle, ServicePlace {
   /** Among its holder's places, whose business it is. */
   at = -1;
   /** An instance that it goes to only when there is no other. */
@@ -23,7 +23,7 @@ export class Place implements Waiting, PlaceHandle, ServicePlace {
   #holder: PlaceHolder | undefined;
   #upstream = nowhere;
   /** Where it waits; undefined: it does not. */
-  #queue: Set<Waiting> | Set<Place> | undefined;
+  #queue: Set<Place> | undefined;
 
   constructor(sink: PlaceSink, avoid: string | undefined) {
     this.#sink = sink;
@@ -39,7 +39,7 @@ export class Place implements Waiting, PlaceHandle, ServicePlace {
   }
 
   /** It waits, in another queue than before if it did. */
-  waitIn(queue: Set<Waiting> | Set<Place>): void {
+  waitIn(queue: Set<Place>): void {
     this.#queue?.delete(this);
     this.#queue = queue;
     queue.add(this);
@@ -49,9 +49,9 @@ export class Place implements Waiting, PlaceHandle, ServicePlace {
     return this.#queue !== undefined;
   }
 
-  goTo(instance: Instance): void {
+  goTo(holder: PlaceHolder): void {
     this.#leaveQueue();
-    instance.hold(this);
+    holder.hold(this);
   }
 
   refuse(detail: string, advice?: string): void {

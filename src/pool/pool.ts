@@ -63,7 +63,7 @@ export class Pool {
   /** Programs and connections, which any instance may take, and calls, which need room. */
   readonly #waitingOther = new Set<Waiting>();
   readonly #waitingCalls = new Set<Waiting>();
-  readonly #waitingPlaces = new Set<Waiting>();
+  readonly #waitingPlaces = new Set<Place>();
   /** Places that wait for another instance than the one that has failed them. */
   readonly #waitingElsewhere = new Set<Place>();
   #panic: Panic | undefined;
