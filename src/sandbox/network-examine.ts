@@ -11,7 +11,7 @@ import { addressAt, toCidr } from "./network-cidr.ts";
 import { CommandFailure, networkTools, type NetworkTool, runCommand, toolPath } from "./network-commands.ts";
 import { hasIpv6, readSysctl } from "./network-forwarding.ts";
 import { resolvingFor } from "./network-names.ts";
-import { otherFirewallsIfAny } from "./network-other-firewalls.ts";
+import { findOtherFirewalls } from "./network-other-firewalls.ts";
 import { ownerMark } from "./network-owner.ts";
 import { tableScript } from "./network-rules.ts";
 
@@ -153,7 +153,7 @@ function whyNotWritable(path: string): string | undefined {
 
 async function examineFirewalls(): Promise<Finding[]> {
   const what = "firewall";
-  const found = await otherFirewallsIfAny(networkDefaults.bridge);
+  const found = await findOtherFirewalls(networkDefaults.bridge);
   if (found.length === 0) return [{ what, state: "ok", detail: "none of the machine's own stands between instances and the outside" }];
   return found.map(({ problem, fix }) => ({
     what,

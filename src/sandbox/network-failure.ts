@@ -1,3 +1,7 @@
+/** Why containers cannot be connected, in words that say what to do about it. */
+import { findSystemTool } from "../config/surroundings.ts";
+import { CommandFailure, networkTools, type NetworkTool } from "./network-commands.ts";
+
 /** Why there is no network, and what to do about it. */
 export class NetworkFailure extends Error {
   override readonly name = "NetworkFailure";
@@ -6,5 +10,31 @@ export class NetworkFailure extends Error {
   constructor(message: string, hint: string) {
     super(message);
     this.hint = hint;
+  }
+}
+
+/** @throws NetworkFailure when a tool is missing. */
+export function refuseWithoutTools(): void {
+  const missing = (Object.keys(networkTools) as NetworkTool[]).filter((tool) => findSystemTool(tool) === undefined);
+  if (missing.length === 0) return;
+  throw new NetworkFailure(
+    `Cannot connect containers: ${missing.join(", ")} cannot be found`,
+    `Install the package${missing.length > 1 ? "s" : ""} ${missing.map((tool) => networkTools[tool]).join(", ")}, or set "network: none" for apps that need no network`,
+  );
+}
+
+/** The kernel's refusals with what to do about them. */
+export async function explained<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    const notPermitted = /Operation not permitted|Permission denied|not permitted/.test(error.message);
+    throw new NetworkFailure(
+      `Cannot connect containers: ${error.message}`,
+      notPermitted
+        ? "Run the host as root, with CAP_NET_ADMIN and CAP_SYS_ADMIN; in a container: privileged"
+        : `"urocket doctor" says what this machine lacks`,
+    );
   }
 }

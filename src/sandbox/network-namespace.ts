@@ -118,6 +118,8 @@ function innerLines(bridge: Bridge, { wired }: Namespace): string[] {
 
 /** What of it the kernel refuses (a locked /proc/sys) is left as it is: that is told once, by what looks at the machine. */
 function sysctlScript({ wired }: Namespace): string {
-  const settings = [...sysctls, ...(wired === undefined ? [] : eth0Sysctls.map((path) => [path, "0"] as const))];
+  // A machine may have it that new namespaces begin without IPv6.
+  const ipv6 = wired?.address6 === undefined ? [] : [["ipv6/conf/all/disable_ipv6", "0"] as const];
+  const settings = [...sysctls, ...ipv6, ...(wired === undefined ? [] : eth0Sysctls.map((path) => [path, "0"] as const))];
   return settings.map(([path, value]) => `{ echo "${value}" >/proc/sys/net/${path}; } 2>/dev/null; `).join("");
 }

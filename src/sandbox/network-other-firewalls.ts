@@ -2,6 +2,8 @@
  * Firewalls of the machine's own that keep instances from the outside. A packet goes through every firewall there is, and one that
  * drops has the last word: ours cannot let through what another refuses. It has to be told, by whoever looks after it.
  */
+import { readFile } from "node:fs/promises";
+import { findSystemTool } from "../config/surroundings.ts";
 import { CommandFailure, runCommand, toolPath } from "./network-commands.ts";
 
 export interface OtherFirewall {
@@ -19,8 +21,18 @@ export interface Chain {
   readonly policy?: string;
 }
 
-/** Those that forward nothing by themselves and have no rule with the bridge's name. @throws CommandFailure */
+/** Those that forward nothing by themselves and have no rule with the bridge's name. Of what cannot be looked at there are none. */
 export async function findOtherFirewalls(bridge: string): Promise<OtherFirewall[]> {
+  const [modern, old] = await Promise.all([findInNftables(bridge), findInOldIptables(bridge)].map((found) => found.catch(unknown)));
+  return [...(modern ?? []), ...(old ?? [])];
+}
+
+function unknown(error: unknown): OtherFirewall[] {
+  if (error instanceof CommandFailure) return [];
+  throw error;
+}
+
+async function findInNftables(bridge: string): Promise<OtherFirewall[]> {
   const chains = parseChains(await runCommand([toolPath("nft"), "-j", "list", "chains"]));
   const found: OtherFirewall[] = [];
   for (const chain of refusingChains(chains)) {
@@ -32,12 +44,26 @@ export async function findOtherFirewalls(bridge: string): Promise<OtherFirewall[
   return found;
 }
 
-/** Where a machine that has none of the tools' permissions says nothing, nothing is wrong as far as one knows. */
-export async function otherFirewallsIfAny(bridge: string): Promise<OtherFirewall[]> {
-  return await findOtherFirewalls(bridge).catch((error: unknown) => {
-    if (error instanceof CommandFailure) return [];
-    throw error;
-  });
+/** iptables from before nftables: its tables are not among those of nft. */
+async function findInOldIptables(bridge: string): Promise<OtherFirewall[]> {
+  const found: OtherFirewall[] = [];
+  for (const [tool, tables] of [
+    ["iptables-legacy", "/proc/net/ip_tables_names"],
+    ["ip6tables-legacy", "/proc/net/ip6_tables_names"],
+  ] as const) {
+    const path = findSystemTool(tool);
+    const names = await readFile(tables, "latin1").catch(() => "");
+    if (path === undefined || !names.split("\n").includes("filter")) continue;
+    const rules = await runCommand([path, "-S"]);
+    const known = [...rules.matchAll(/ -[io] (\S+)/g)].some(([, name = ""]) => covers(name.replace(/\+$/, "*"), bridge));
+    if (known || !rules.includes("-P FORWARD DROP")) continue;
+    const chain = rules.includes("-N DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
+    found.push({
+      problem: `the chain FORWARD of ${tool} drops what no rule of it accepts`,
+      fix: `${tool} -I ${chain} -i ${bridge} -j ACCEPT; ${tool} -I ${chain} -o ${bridge} -j ACCEPT`,
+    });
+  }
+  return found;
 }
 
 /** Of `nft -j list chains`. */

@@ -3,9 +3,11 @@ import { describe, expect } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { requireNetwork, startNetworkHost } from "../../tests/network-bed.ts";
 import { machineAddress, machineAddress6, makeMachine, type OwnNetwork, outsideAddress, outsideAddress6 } from "../../tests/own-network.ts";
+import { requireThat } from "../../tests/system-tools.ts";
 import { askServer, tellingServer } from "../../tests/telling-server.ts";
 
 const port = 4000;
+const requireOldIptables = Bun.which("iptables-legacy") === null ? requireThat(false, "iptables-legacy") : requireNetwork;
 
 describe("a slot", () => {
   requireNetwork("of an open app has addresses of the lower halves, a gateway and name servers", async () => {
@@ -172,7 +174,7 @@ describe("the outside", () => {
     await using machine = makeMachine({ outside: true });
     await using host = startNetworkHost(machine);
     const { warnings } = await host.open();
-    expect(warnings[0]).toStartWith("net.ipv4.ip_forward was off and is on now");
+    expect(warnings[0]).toStartWith("net.ipv4.ip_forward and net.ipv6.conf.all.forwarding were off and are on now, for containers");
     await using _server = await tellingServer(machine.outside, outsideAddress, port);
     await using _server6 = await tellingServer(machine.outside, outsideAddress6, port);
     const slot = await host.take();
@@ -436,6 +438,25 @@ describe("a machine", () => {
       machine.run(["nft", "add", "rule", "ip", "filter", "DOCKER-USER", direction, "urocket0", "accept"]);
     expect(slot.pings(outsideAddress)).toBeTrue();
     expect((await host.examine()).find(({ what }) => what === "firewall")?.state).toBe("ok");
+  });
+
+  requireOldIptables("whose firewall is the old iptables' is told of its own tool", async () => {
+    await using machine = makeMachine();
+    machine.run(["iptables-legacy", "-P", "FORWARD", "DROP"]);
+    await using host = startNetworkHost(machine);
+    const firewall = async () => (await host.examine()).find(({ what }) => what === "firewall");
+    const fix = "iptables-legacy -I FORWARD -i urocket0 -j ACCEPT; iptables-legacy -I FORWARD -o urocket0 -j ACCEPT";
+    expect(await firewall()).toMatchObject({ state: "limited", fix });
+    machine.run(["sh", "-c", fix]);
+    expect(await firewall()).toMatchObject({ state: "ok" });
+  });
+
+  requireNetwork("where new links begin without IPv6 has instances without it", async () => {
+    await using machine = makeMachine();
+    machine.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6"]);
+    await using host = startNetworkHost(machine);
+    expect((await host.open()).gateway6).toBeUndefined();
+    expect((await host.take()).address6).toBeUndefined();
   });
 
   requireNetwork("where root may not change the network says what to give it", async () => {

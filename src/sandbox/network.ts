@@ -8,18 +8,17 @@
 import type { NetworkMode } from "../config/app.ts";
 import type { Cidr } from "../config/cidr.ts";
 import { type Checked, networkDefaults, toBridge, toSubnet, toSubnet6 } from "../config/network-settings.ts";
-import { findSystemTool } from "../config/surroundings.ts";
 import { Addresses } from "./network-addresses.ts";
 import { type Bridge, bridgeNames, candidates, isTaken, makeBridge, removeBridge, type SubnetsWanted } from "./network-bridge.ts";
 import { addressAt, formatCidr, halves, macOf, sizeOf } from "./network-cidr.ts";
-import { CommandFailure, networkTools, type NetworkTool, tryIp } from "./network-commands.ts";
-import { NetworkFailure } from "./network-failure.ts";
+import { tryIp } from "./network-commands.ts";
+import { explained, NetworkFailure, refuseWithoutTools } from "./network-failure.ts";
 import { Firewall } from "./network-firewall.ts";
 import { enableForwarding, hasIpv6 } from "./network-forwarding.ts";
 import { Gatherer } from "./network-gatherer.ts";
 import { hostsLines, resolvingFor } from "./network-names.ts";
 import { makeNamespaces, type Namespace, pathOf, removeNamespaces } from "./network-namespace.ts";
-import { otherFirewallsIfAny } from "./network-other-firewalls.ts";
+import { findOtherFirewalls } from "./network-other-firewalls.ts";
 import { ownerMark } from "./network-owner.ts";
 import { Stock } from "./network-stock.ts";
 import { bytesOf, linkNames } from "./network-usage.ts";
@@ -89,7 +88,7 @@ export async function openNetwork(settings: NetworkSettings, onWarning: (message
   };
   const { bridge, firewall } = await explained(() => makeBoth(name, wanted));
   for (const warning of await enableForwarding(bridge.subnet6 !== undefined)) onWarning(warning);
-  for (const { problem, fix } of await otherFirewallsIfAny(bridge.name)) {
+  for (const { problem, fix } of await findOtherFirewalls(bridge.name)) {
     onWarning(`A firewall keeps containers from the outside: ${problem}; let them through by "${fix}"`);
   }
   const resolving = await resolvingFor({ mode: "open", gateway: bridge.gateway, ipv6 });
@@ -270,15 +269,6 @@ async function openFirewall(bridge: Bridge, owner: string): Promise<Firewall> {
   }
 }
 
-function refuseWithoutTools(): void {
-  const missing = (Object.keys(networkTools) as NetworkTool[]).filter((tool) => findSystemTool(tool) === undefined);
-  if (missing.length === 0) return;
-  throw new NetworkFailure(
-    `Cannot connect containers: ${missing.join(", ")} cannot be found`,
-    `Install the package${missing.length > 1 ? "s" : ""} ${missing.map((tool) => networkTools[tool]).join(", ")}, or set "network: none" for apps that need no network`,
-  );
-}
-
 /** What settings say in words, and not yet checked where somebody made them by hand. */
 function checked(text: string, check: (text: string) => Checked<string>): string {
   const result = check(text);
@@ -298,20 +288,4 @@ function exhausted({ subnet }: Bridge, mode: NetworkMode, size: number): Network
     `Cannot give an instance an address: all ${size} that ${formatCidr(subnet)} has for the network "${mode}" are taken`,
     `Choose a larger subnet, or lower "scale.max" of the apps`,
   );
-}
-
-/** The kernel's refusals with what to do about them. */
-async function explained<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof CommandFailure)) throw error;
-    const notPermitted = /Operation not permitted|Permission denied|not permitted/.test(error.message);
-    throw new NetworkFailure(
-      `Cannot connect containers: ${error.message}`,
-      notPermitted
-        ? "Run the host as root, with CAP_NET_ADMIN and CAP_SYS_ADMIN; in a container: privileged"
-        : `"urocket doctor" says what this machine lacks`,
-    );
-  }
 }
