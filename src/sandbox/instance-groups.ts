@@ -17,7 +17,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync, writeSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Controller, type ControllerPlace, controllers, findController } from "./control-groups.ts";
+import { type Controller, type ControllerPlace, controllers, findController, type FoundController } from "./control-groups.ts";
 import { countWhatIsBelow, limitCpu, limitMemory, limitPids } from "./group-limits.ts";
 import { cpuLimitWords, memoryLimitWords, notHeldWords, pidsLimitWords } from "./limit-words.ts";
 import { groupName, isAbandoned } from "./group-names.ts";
@@ -75,10 +75,13 @@ export function detectMemoryAccounting(): MemoryAccounting {
 /** An instance that has no groups. */
 export const noGroups: InstanceGroups = { births: [], folders: [], usage: {}, missing: {} };
 
-/** Makes an instance's groups, without limits. What cannot be made is named in `missing`. */
-export function makeGroups(instance: string, sandbox: "process" | "container"): InstanceGroups {
+/**
+ * Makes an instance's groups, without limits. What cannot be made is named in `missing`.
+ * @param find where this process's own groups are.
+ */
+export function makeGroups(instance: string, sandbox: "process" | "container", find = findController): InstanceGroups {
   const making = new Making(groupName(instance));
-  for (const controller of controllers) making.add(controller, sandbox);
+  for (const controller of controllers) making.add(controller, sandbox, find(controller));
   return making;
 }
 
@@ -203,8 +206,7 @@ class Making implements InstanceGroups {
     this.#name = name;
   }
 
-  add(controller: Controller, sandbox: "process" | "container"): void {
-    const found = findController(controller);
+  add(controller: Controller, sandbox: "process" | "container", found: FoundController): void {
     if (!found.ok) {
       this.missing[controller] = found.reason;
       return;
