@@ -47,10 +47,10 @@ const systemFolders = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"] 
  * stands for any rest. Links are taken as links.
  */
 const etcNames = [
-  ...["alternatives", "ca-certificates", "crypto-policies", "fonts", "gai.conf", "host.conf", "ld-musl-*", "ld.so.cache", "ld.so.conf"],
-  ...["ld.so.conf.d", "localtime", "magic", "mime.types", "os-release", "pki", "protocols", "services", "ssl", "terminfo", "timezone"],
-  ...["ImageMagick-*", "erlang", "ghc", "java*", "lua*", "perl", "php*", "python*", "R", "ruby*"],
-] as const;
+  "alternatives ca-certificates crypto-policies fonts gai.conf host.conf ld-musl-* ld.so.cache ld.so.conf ld.so.conf.d",
+  "localtime magic mime.types os-release pki protocols services ssl terminfo timezone",
+  "ImageMagick-* erlang ghc java* lua* perl php* python* R ruby*",
+].flatMap((names) => names.split(" "));
 
 /** An instance's own: links to `inside.etc`. */
 const ownEtcNames = ["hosts", "hostname", "resolv.conf"] as const;

@@ -156,7 +156,7 @@ export class MountNamespace {
 
   #end(): void {
     this.#ended = true;
-    for (const { reject } of this.#waiting.values()) reject(new Error("the shell that holds the containers' mounts was ended"));
+    for (const waiting of this.#waiting.values()) waiting.reject(new Error("the shell that holds the containers' mounts was ended"));
     this.#waiting.clear();
   }
 }
