@@ -275,22 +275,3 @@ function groupsBelow(folder: string, depth = 0): string[] {
 function removeTree(folder: string): boolean {
   return groupsBelow(folder).map(removeGroup).every(Boolean);
 }
-
-// Until their callers are adapted.
-
-type OldGroups = InstanceGroups & { readonly runnerFolders: readonly string[]; readonly memorySlots?: HeldLimits["memorySlots"] };
-
-export function makeInstanceGroups(
-  instance: string,
-  limits: InstanceLimits,
-  content?: InstanceContent,
-): { groups: OldGroups; notHeld: readonly string[] } {
-  const groups = makeGroups(instance, "process");
-  const { notHeld, memorySlots } = limitGroups(groups, limits, content);
-  const runnerFolders = groups.births.map(({ folder }) => folder);
-  return { groups: { ...groups, runnerFolders, ...(memorySlots === undefined ? {} : { memorySlots }) }, notHeld };
-}
-
-export function makeUnlimitedGroups(instance: string): OldGroups {
-  return makeInstanceGroups(instance, {}).groups;
-}
