@@ -82,7 +82,7 @@ describe("an app in a container", () => {
   });
 
   container("does not reach another app, and reaches its own instances", async () => {
-    const address = `export default { fetch: () => Response.json(Object.values(require("node:os").networkInterfaces()).flat().filter((one) => !one.internal && one.family === "IPv4").map((one) => one.address)) };`;
+    const address = `export default { fetch: () => Response.json(Object.values(require("node:os").networkInterfaces()).flat().filter((one: any) => !one.internal && one.family === "IPv4").map((one: any) => one.address)) };`;
     using one = shellApp("base: /one\n");
     using two = appOf({
       "urocket-service.yaml":
@@ -110,9 +110,18 @@ describe("an app in a container", () => {
     expect([full.code === 0, full.err]).toEqual([false, expect.stringContaining("No space left")]);
     const bomb = await run(
       host,
-      python(
-        "import os,sys\ntry:\n  [os.fork() or os.pause() if hasattr(os,'pause') else None for _ in range(64)]\nexcept OSError as e:\n  print(e.errno)",
-      ),
+      python(`
+import os, signal
+children = []
+try:
+  for _ in range(64):
+    child = os.fork()
+    if child == 0: signal.pause()
+    children.append(child)
+except OSError as error:
+  print(error.errno, flush=True)
+for child in children: os.kill(child, 9)
+`),
     );
     expect(bomb.out).toContain("11");
   });

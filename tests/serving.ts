@@ -160,8 +160,8 @@ function serving(host: Started, port: number): Serving {
     signal: (name) => void child.kill(name),
     exited: child.exited,
     processes: () => processesMarked(marks),
-    // Its sources, or the one file that is made of them.
-    runners: () => processesMarked(marks).filter(({ command }) => /runner\/main\.[jt]s/.test(command)),
+    // Its sources, or the one file that is made of them; in a container there is an init before it.
+    runners: () => processesMarked(marks).filter(({ command }) => /^(?!\/\.urocket\/init).*runner\/main\.[jt]s/.test(command)),
     [Symbol.asyncDispose]: async () => await stop(host),
   };
 }
