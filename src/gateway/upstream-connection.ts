@@ -144,6 +144,8 @@ export class UpstreamConnection implements WireUser {
 
   /** The reply is whole: the connection is kept for the next request, where it can be. */
   release(): void {
+    // Nobody waits for it any more.
+    if (this.#phase === "connecting") return this.terminate();
     if (this.#phase !== "busy") return;
     if (!this.#isSent || this.#isEnded || !this.#reader.isReusable || (this.#output?.pendingBytes ?? 0) > 0) return this.terminate();
     this.resume();
