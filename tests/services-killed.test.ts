@@ -20,6 +20,8 @@ interface Tally {
   /** Statuses of the answers, by method. */
   readonly GET: Map<number, number>;
   readonly POST: Map<number, number>;
+  /** What was said to GETs that failed. */
+  readonly failures: string[];
   /** Where the daemons answer from. */
   readonly pids: Set<number>;
   done: number;
@@ -51,6 +53,7 @@ async function ask(host: Serving, tally: Tally, killed: () => void): Promise<voi
         if (headEnd < 0 || received.length < headEnd + 4 + length) return;
         const status = Number(received.slice(9, 12));
         tally[method].set(status, (tally[method].get(status) ?? 0) + 1);
+        if (status !== 200 && method === "GET") tally.failures.push(received.slice(headEnd + 4));
         if (status === 200) tally.pids.add(Number(received.slice(headEnd + 4)));
         if (tally.done % requestsPerKill === 0) killed();
         next(socket);
@@ -69,7 +72,7 @@ describe("a daemon whose instances are killed under load", () => {
       "daemon.ts": daemon,
     });
     await using host = await serve(app.folder, { flags: ["--requests", "failed"] });
-    const tally: Tally = { GET: new Map(), POST: new Map(), pids: new Set(), done: 0 };
+    const tally: Tally = { GET: new Map(), POST: new Map(), failures: [], pids: new Set(), done: 0 };
     let kills = 0;
     const kill = (): void => {
       const [pid] = [...tally.pids];
@@ -84,6 +87,7 @@ describe("a daemon whose instances are killed under load", () => {
     };
     await Promise.all(Array.from({ length: connections }, async () => await ask(host, tally, kill)));
     expect(kills).toBeGreaterThan(10);
+    expect(tally.failures).toEqual([]);
     expect([...tally.GET.keys()]).toEqual([200]);
     expect([...tally.POST.keys()].filter((status) => status !== 200 && status !== 502)).toEqual([]);
     // At the most all connections were at the one that was killed.
