@@ -3,6 +3,7 @@
  * What it is for, and whether it is well, is the service's affair.
  */
 import type { Subprocess } from "bun";
+import type { LimitName } from "../core/limit-name.ts";
 import type { LoadHead } from "../link/messages.ts";
 import { makeMemorySlot, type MemorySlot } from "../sandbox/memory-slots.ts";
 import { programTree } from "../sandbox/process-figures.ts";
@@ -23,6 +24,13 @@ export interface DaemonStart {
   readonly onLine: Readonly<Record<DaemonStream, TakeLine>>;
 }
 
+export interface DaemonEnding {
+  /** "exited with status 1", "was killed by SIGSEGV"; "was killed", where a limit is named besides. */
+  readonly words: string;
+  /** The limit that ended it. */
+  readonly limit?: LimitName;
+}
+
 /** A tree that outlives so many rounds of KILL (a process in uninterruptible sleep) is given up. */
 const killRoundsMax = 100;
 /** Between two looks at what is left of it. */
@@ -34,6 +42,7 @@ export class Daemon {
   readonly #slot: MemorySlot | undefined;
   readonly #mark: string;
   #over: Promise<void> | undefined;
+  #ending: DaemonEnding | undefined;
   /** When its own process has ended and what it wrote until then is told. Whatever it started may live on. */
   readonly exited: Promise<void>;
 
@@ -64,13 +73,9 @@ export class Daemon {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /** How it ended, for people: "exited with status 1", "was killed by SIGSEGV". To be asked once. */
-  exitWords(): string {
-    const { exitCode, signalCode } = this.#process;
-    if (signalCode === null) return `exited with status ${exitCode ?? "?"}`;
-    return signalCode === "SIGKILL" && this.#wasOutOfMemory()
-      ? "was killed by the kernel: it reached limits.memory (SIGKILL)"
-      : `was killed by ${signalCode}`;
+  /** How it ended, once it has. */
+  get ending(): DaemonEnding {
+    return (this.#ending ??= this.#lookUpEnding());
   }
 
   /** Processes of its tree that live, itself included. */
@@ -88,26 +93,26 @@ export class Daemon {
   }
 
   async #end(graceMs: number): Promise<void> {
-    if (graceMs > 0) await this.#leave(graceMs);
-    for (let round = 0; round < killRoundsMax; round++) {
-      const living = this.living();
-      if (living.length === 0 && this.hasExited) break;
-      for (const pid of living) signalProcess(pid, "SIGKILL");
-      await Promise.race([this.#process.exited, Bun.sleep(lookEveryMs)]);
+    if (graceMs > 0 && signalProcess(-this.pid, "SIGTERM")) await this.#gone(performance.now() + graceMs);
+    for (let round = 0; round < killRoundsMax && !this.#isGone(); round++) {
+      for (const pid of this.living()) signalProcess(pid, "SIGKILL");
+      await this.#gone(performance.now() + lookEveryMs);
     }
     await this.#output.rest();
     await this.#output.close();
     this.#slot?.close();
   }
 
-  /** Asks it to go, and gives it a while. */
-  async #leave(graceMs: number): Promise<void> {
-    if (!signalProcess(-this.pid, "SIGTERM")) return;
-    const until = performance.now() + graceMs;
-    const late = Bun.sleep(graceMs);
-    await Promise.race([this.#process.exited, late]);
-    // What is still in its group has had TERM, too.
-    while (performance.now() < until && signalProcess(-this.pid, 0)) await Bun.sleep(lookEveryMs);
+  /** Resolves when nothing of it is left, or at some time. */
+  async #gone(until: number): Promise<void> {
+    let leftMs = until - performance.now();
+    // Its own end is heard of; what it started has to be looked for.
+    await Promise.race([this.#process.exited, Bun.sleep(leftMs)]);
+    while (!this.#isGone() && (leftMs = until - performance.now()) > 0) await Bun.sleep(Math.min(lookEveryMs, leftMs));
+  }
+
+  #isGone(): boolean {
+    return this.hasExited && this.living().length === 0;
   }
 
   #spawn({ argv, wd, environment }: DaemonStart): Subprocess {
@@ -118,8 +123,12 @@ export class Daemon {
     return this.#slot.spawn((group) => Bun.spawn([...argv], { ...options, ...group }));
   }
 
-  #wasOutOfMemory(): boolean {
-    return this.#slot?.wasOutOfMemory() ?? false;
+  /** To be looked up once: the slot tells each kill once. */
+  #lookUpEnding(): DaemonEnding {
+    const { exitCode, signalCode } = this.#process;
+    if (signalCode === null) return { words: `exited with status ${exitCode ?? "?"}` };
+    if (signalCode === "SIGKILL" && this.#slot?.wasOutOfMemory() === true) return { words: "was killed", limit: "memory" };
+    return { words: `was killed by ${signalCode}` };
   }
 }
 

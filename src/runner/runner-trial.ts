@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LoadHead, ProgramSpec, ReceiptHead, ReplyHead, RequestHead, ResetHead, SampleHead } from "../link/messages.ts";
-import { type InstanceGroups, makeInstanceGroups, removeInstanceGroups } from "../sandbox/instance-groups.ts";
+import { type InstanceGroups, limitGroups, makeGroups, removeInstanceGroups } from "../sandbox/instance-groups.ts";
 import type { Exchange, ExchangeHost } from "./exchange.ts";
 import { Runner } from "./runner.ts";
 
@@ -100,8 +100,9 @@ export class RunnerTrial implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), "urocket-runner-"));
     const instance = crypto.randomUUID();
     mkdirSync(join(folder, instance));
-    const { groups } = makeInstanceGroups(instance, {});
-    const slots = options.slots === false || groups.memorySlots === undefined ? {} : { memorySlots: groups.memorySlots };
+    const groups = makeGroups(instance, "process");
+    const { memorySlots } = limitGroups(groups, {});
+    const slots = options.slots === false || memorySlots === undefined ? {} : { memorySlots };
     const load: LoadHead = {
       app: "trial",
       instance,

@@ -52,6 +52,11 @@ export class ServiceLog {
     this.#tails.stderr = [];
   }
 
+  /** Nothing follows. */
+  end(): void {
+    if (this.#dropped > 0) this.#tellDropped();
+  }
+
   #keep(stream: DaemonStream, line: Uint8Array): void {
     const tail = this.#tails[stream];
     tail.push(Buffer.from(line.buffer, line.byteOffset, Math.min(line.byteLength, wordsLengthMax)).toString());

@@ -135,10 +135,14 @@ function failureWords({ spec, log }: ServiceStart, daemon: Daemon, port: number,
       return `${begin} within ${formatDuration(spec.startTimeoutMs)}: ${outcome.detail}${where}${said}`;
     }
     case "exited":
-      return `${begin}: it ${daemon.exitWords()}${backgroundWords(daemon)} before it was ready${said}`;
+      return `${begin}: it ${endingWords(daemon)}${backgroundWords(daemon)} before it was ready${said}`;
     default:
       return `${begin}: the instance was ended before it was ready${said}`;
   }
+}
+
+function endingWords({ ending: { words, limit } }: Daemon): string {
+  return limit === undefined ? words : `${words} by the kernel, because it reached limits.${limit},`;
 }
 
 /** Many a daemon leaves its terminal when nobody tells it not to. */

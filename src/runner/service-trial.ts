@@ -7,6 +7,8 @@ import { FunctionTrial, type HeardCall, type LogLine } from "./function-trial.ts
 export interface ServiceTrialOptions {
   /** The daemon's source: TypeScript that Bun runs. */
   readonly script?: string;
+  /** Functions of the same app. Default: it has none. */
+  readonly functions?: string;
   readonly spec?: Partial<ServiceSpec>;
   readonly load?: Partial<LoadHead>;
   /** Of the runner. */
@@ -34,8 +36,14 @@ export class ServiceTrial implements AsyncDisposable {
 
   /** A runner that was told to serve a daemon, and what it said to that. */
   static async start(options: ServiceTrialOptions): Promise<{ readonly service: ServiceTrial; readonly loaded: LoadedHead }> {
+    const { service, loaded } = await ServiceTrial.begin(options);
+    return { service, loaded: await loaded };
+  }
+
+  /** As `start`, and does not wait for what it says. */
+  static async begin(options: ServiceTrialOptions): Promise<{ readonly service: ServiceTrial; readonly loaded: Promise<LoadedHead> }> {
     const service = new ServiceTrial(await FunctionTrial.spare(options.environment));
-    return { service, loaded: await service.load(options) };
+    return { service, loaded: service.#load(options) };
   }
 
   /** A runner whose daemon is ready; fails when it is not. */
@@ -46,7 +54,7 @@ export class ServiceTrial implements AsyncDisposable {
     throw new Error(loaded.message);
   }
 
-  load({ script = helloDaemon, spec, load }: ServiceTrialOptions): Promise<LoadedHead> {
+  #load({ script = helloDaemon, functions, spec, load }: ServiceTrialOptions): Promise<LoadedHead> {
     const file = join(this.folder, "daemon.ts");
     writeFileSync(file, script);
     const service: ServiceSpec = {
@@ -60,7 +68,10 @@ export class ServiceTrial implements AsyncDisposable {
       graceMs: 5000,
       ...spec,
     };
-    return this.trial.load({ files: {}, functions: "none", load: { instance: this.instance, service, ...load } });
+    const whole = { instance: this.instance, service, ...load };
+    return this.trial.load(
+      functions === undefined ? { files: {}, functions: "none", load: whole } : { files: { "functions.ts": functions }, load: whole },
+    );
   }
 
   get folder(): string {

@@ -73,6 +73,7 @@ export class Service {
     this.#givenUp.abort();
     await this.started;
     await this.#daemon?.end(this.#spec.graceMs);
+    this.#log.end();
     this.#port?.release();
   }
 
@@ -100,8 +101,14 @@ export class Service {
     if (this.#state.at !== "ready") return;
     this.#state = { at: "ended" };
     this.drain();
+    const { words, limit } = daemon.ending;
     const lastWords = this.#log.lastWords();
-    this.#tell({ state: "ended", detail: daemon.exitWords(), ...(lastWords === "" ? {} : { lastWords }) });
+    this.#tell({
+      state: "ended",
+      detail: words,
+      ...(lastWords === "" ? {} : { lastWords }),
+      ...(limit === undefined ? {} : { limit }),
+    });
     this.#ended();
   }
 
