@@ -34,6 +34,7 @@ export interface NetworkHost extends AsyncDisposable {
   sweep(): Promise<readonly string[]>;
   leftovers(): Promise<readonly string[]>;
   examine(): Promise<readonly Finding[]>;
+  warnings(): Promise<readonly string[]>;
   /** As the kernel does when it is out of memory. */
   kill(): Promise<void>;
 }
@@ -69,6 +70,7 @@ export function startNetworkHost(machine: OwnNetwork, before: readonly string[] 
     sweep: () => ask({ do: "sweep" }),
     leftovers: () => ask({ do: "leftovers" }),
     examine: () => ask({ do: "examine" }),
+    warnings: () => ask({ do: "warnings" }),
     kill: end,
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) await ask({ do: "close" });

@@ -10,15 +10,15 @@ export type Order =
   | { readonly do: "take"; readonly mode: NetworkMode }
   | { readonly do: "join"; readonly slot: number; readonly app: string }
   | { readonly do: "usage" | "remove"; readonly slot: number }
-  | { readonly do: "close" | "sweep" | "leftovers" | "examine" };
+  | { readonly do: "close" | "sweep" | "leftovers" | "examine" | "warnings" };
 
 let network: Network | undefined;
 const slots: NetworkSlot[] = [];
+const warnings: string[] = [];
 
 async function obey(order: Order): Promise<unknown> {
   switch (order.do) {
     case "open": {
-      const warnings: string[] = [];
       network = await openNetwork({ ...networkDefaults, ...order.settings }, (message) => warnings.push(message));
       return { bridge: network.bridge, gateway: network.gateway, gateway6: network.gateway6, warnings };
     }
@@ -35,6 +35,8 @@ async function obey(order: Order): Promise<unknown> {
       return await slots[order.slot]?.remove();
     case "close":
       return await network?.close();
+    case "warnings":
+      return warnings;
     case "sweep":
       return await sweepNetworks();
     case "leftovers":

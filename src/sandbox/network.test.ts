@@ -160,6 +160,22 @@ describe("apps", () => {
     expect(one.pings(outsideAddress)).toBeTrue();
   });
 
+  requireNetwork("that the kernel does not let together are told of, and nothing breaks", async () => {
+    await using machine = makeMachine();
+    await using host = startNetworkHost(machine, ["unshare", "--mount"]);
+    await host.open();
+    const [one, two] = [await host.take("none"), await host.take()];
+    const nft = Bun.which("nft") ?? "";
+    machine.run(["nsenter", `--mount=/proc/${host.pid}/ns/mnt`, "mount", "--bind", "/bin/false", nft]);
+    await Promise.all([one.join("pets"), two.join("pets")]);
+    expect((await host.warnings()).at(-1)).toStartWith(
+      `An instance of pets at ${two.address} and the app's others do not reach each other: `,
+    );
+    machine.run(["nsenter", `--mount=/proc/${host.pid}/ns/mnt`, "umount", nft]);
+    await two.remove();
+    expect(await host.take()).toMatchObject({ address: expect.any(String) });
+  });
+
   requireNetwork("with a name that is none are refused", async () => {
     await using machine = makeMachine();
     await using host = startNetworkHost(machine);

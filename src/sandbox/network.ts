@@ -11,7 +11,7 @@ import { type Checked, networkDefaults, toBridge, toSubnet, toSubnet6 } from "..
 import { Addresses } from "./network-addresses.ts";
 import { type Bridge, bridgeNames, candidates, isTaken, makeBridge, removeBridge, type SubnetsWanted } from "./network-bridge.ts";
 import { addressAt, formatCidr, halves, macOf, sizeOf } from "./network-cidr.ts";
-import { tryIp } from "./network-commands.ts";
+import { CommandFailure, tryIp } from "./network-commands.ts";
 import { explained, NetworkFailure, refuseWithoutTools } from "./network-failure.ts";
 import { Firewall } from "./network-firewall.ts";
 import { enableForwarding, hasIpv6 } from "./network-forwarding.ts";
@@ -20,6 +20,7 @@ import { hostsLines, resolvingFor } from "./network-names.ts";
 import { makeNamespaces, type Namespace, pathOf, removeNamespaces } from "./network-namespace.ts";
 import { findOtherFirewalls } from "./network-other-firewalls.ts";
 import { ownerMark } from "./network-owner.ts";
+import type { RuledInstance } from "./network-rules.ts";
 import { Stock } from "./network-stock.ts";
 import { bytesOf, linkNames } from "./network-usage.ts";
 
@@ -56,7 +57,10 @@ export interface NetworkSlot {
   readonly resolvConf: string;
   /** Lines of its /etc/hosts. */
   hosts(hostname: string): string;
-  /** Lets it reach, and be reached by, the app's other instances. A grant: nothing else has to wait for it. Once. */
+  /**
+   * Lets it reach, and be reached by, the app's other instances. Once. A grant: nothing else has to wait for it. Where the kernel refuses
+   * that is a warning of the network's.
+   */
   join(app: string): Promise<void>;
   usage(): { readonly networkBytesIn?: number; readonly networkBytesOut?: number };
   /** To be called when no process of it is left. Never rejects. */
@@ -87,13 +91,24 @@ export async function openNetwork(settings: NetworkSettings, onWarning: (message
     subnets6: ipv6 ? candidates(checked(settings.subnet6, toSubnet6), networkDefaults.subnet6, []) : [],
   };
   const { bridge, firewall } = await explained(() => makeBoth(name, wanted));
-  for (const warning of await enableForwarding(bridge.subnet6 !== undefined)) onWarning(warning);
-  for (const { problem, fix } of await findOtherFirewalls(bridge.name)) {
-    onWarning(`A firewall keeps containers from the outside: ${problem}; let them through by "${fix}"`);
+  const network = new BridgedNetwork(bridge, firewall, onWarning);
+  try {
+    for (const warning of await enableAndExamine(bridge)) onWarning(warning);
+    return network;
+  } catch (error) {
+    await network.close();
+    throw error;
   }
-  const resolving = await resolvingFor({ mode: "open", gateway: bridge.gateway, ipv6 });
-  if (resolving.problem !== undefined) onWarning(resolving.problem);
-  return new BridgedNetwork(bridge, firewall);
+}
+
+async function enableAndExamine({ name, gateway, subnet6 }: Bridge): Promise<string[]> {
+  const ipv6 = subnet6 !== undefined;
+  const changed = await enableForwarding(ipv6);
+  const [firewalls, { problem }] = await Promise.all([findOtherFirewalls(name), resolvingFor({ mode: "open", gateway, ipv6 })]);
+  const closed = firewalls.map(
+    (other) => `A firewall keeps containers from the outside: ${other.problem}; let them through by "${other.fix}"`,
+  );
+  return [...changed, ...closed, ...(problem === undefined ? [] : [problem])];
 }
 
 type Mode = Exclude<NetworkMode, "none">;
@@ -117,10 +132,12 @@ class BridgedNetwork implements Network {
   readonly #stocks = new Map<NetworkMode, Stock<Held>>();
   /** All that are there, or on their way. */
   readonly #held = new Set<Held>();
+  readonly #warn: (message: string) => void;
   #made = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(bridge: Bridge, firewall: Firewall) {
+  constructor(bridge: Bridge, firewall: Firewall, warn: (message: string) => void) {
+    this.#warn = warn;
     this.#bridge = bridge;
     this.bridge = bridge.name;
     this.gateway = bridge.gateway;
@@ -183,7 +200,7 @@ class BridgedNetwork implements Network {
 
   #slot(held: Held, resolvConf: string): NetworkSlot {
     const { wired } = held;
-    let joined: Promise<string> | undefined;
+    let joined: Promise<string | undefined> | undefined;
     let removed: Promise<void> | undefined;
     return {
       path: pathOf(held),
@@ -197,8 +214,8 @@ class BridgedNetwork implements Network {
         ),
       join: async (app) => {
         if (wired === undefined) return;
-        joined = this.#firewall.join(app, wired).then(() => app);
-        await explained(() => joined ?? Promise.resolve(app));
+        joined = this.#join(app, wired);
+        await joined;
       },
       usage: () => {
         const bytes = wired === undefined ? undefined : bytesOf(wired.link);
@@ -208,7 +225,19 @@ class BridgedNetwork implements Network {
     };
   }
 
-  async #remove(held: Held, joined: Promise<string> | undefined): Promise<void> {
+  /** @returns the app, if it is in. */
+  async #join(app: string, instance: RuledInstance): Promise<string | undefined> {
+    try {
+      await this.#firewall.join(app, instance);
+      return app;
+    } catch (error) {
+      if (!(error instanceof CommandFailure)) throw error;
+      this.#warn(`An instance of ${app} at ${instance.address} and the app's others do not reach each other: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  async #remove(held: Held, joined: Promise<string | undefined> | undefined): Promise<void> {
     const app = await joined?.catch(() => undefined);
     const { wired } = held;
     const left = app === undefined || wired === undefined ? undefined : this.#firewall.leave(app, wired).catch(() => undefined);
