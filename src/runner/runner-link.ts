@@ -70,8 +70,9 @@ export class RunnerLink {
 
   #connect(frame: Frame): void {
     const head = JSON.parse(frame.head) as ConnectHead;
-    if (head.listener === undefined) this.#service?.connect(frame);
-    else this.#functions?.connect(frame, head, head.listener);
+    if (head.listener !== undefined) return this.#functions?.connect(frame, head, head.listener);
+    if (this.#service !== undefined) return this.#service.connect(frame);
+    this.#channel.send("reset", frame.exchange, { reason: "no-reply", detail: "This instance has no service" } satisfies ResetHead);
   }
 
   /** The host sends no more requests. When the last is over it says so, or just closes the link. */
