@@ -55,7 +55,7 @@ async function ask(host: Serving, tally: Tally, killed: () => void): Promise<voi
         tally[method].set(status, (tally[method].get(status) ?? 0) + 1);
         if (status !== 200 && method === "GET") tally.failures.push(received.slice(headEnd + 4));
         if (status === 200) tally.pids.add(Number(received.slice(headEnd + 4)));
-        if (tally.done % requestsPerKill === 0) killed();
+        if (tally.done < requests && tally.done % requestsPerKill === 0) killed();
         next(socket);
       },
       close: () => (tally.done >= requests ? resolve() : reject(new Error("the host closed a connection"))),
