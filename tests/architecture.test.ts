@@ -119,7 +119,8 @@ function trespasses(sources: readonly Source[]): string[] {
 const all = [...new Bun.Glob("**/*.ts").scanSync({ cwd: join(root, "src") })].sort();
 const sources = await Promise.all(
   all
-    .filter((path) => !path.endsWith(".test.ts"))
+    // Trials are programs that tests start.
+    .filter((path) => !/\.test\.ts$|-trial\.ts$/.test(path))
     .map(async (path): Promise<Source> => ({ path, text: await Bun.file(join(root, "src", path)).text() })),
 );
 const edges = sources.flatMap(edgesOf);

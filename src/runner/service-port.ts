@@ -3,18 +3,13 @@
  * nobody holds it, so each is reserved among all runners of this network namespace, by a name that is as wide as ports are: an
  * abstract unix socket (unix(7)), which is gone with its runner. What else listens in between makes the daemon fail, and try another.
  */
-import { readFileSync } from "node:fs";
+import { ephemeralPorts, type PortRange } from "../sandbox/ephemeral-ports.ts";
 
 /** A daemon's port. */
 export interface ServicePort {
   readonly port: number;
   /** Others may have it from now on. */
   release(): void;
-}
-
-export interface PortRange {
-  readonly from: number;
-  readonly to: number;
 }
 
 /** Below are ports that people give to servers of their own. */
@@ -62,15 +57,5 @@ function attempt<Listener>(listen: () => Listener): Listener | undefined {
   } catch {
     // EADDRINUSE; or EACCES, where a machine keeps ports to itself.
     return undefined;
-  }
-}
-
-/** ip(7), ip_local_port_range. */
-function ephemeralPorts(): PortRange {
-  try {
-    const [from = 0, to = 0] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "latin1").trim().split(/\s+/).map(Number);
-    return { from, to };
-  } catch {
-    return { from: 32_768, to: 60_999 };
   }
 }
