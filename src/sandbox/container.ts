@@ -12,6 +12,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ownCommands } from "../config/surroundings.ts";
+import { shellWord } from "../core/shell-word.ts";
 import { Container, copySecrets, makeBundle, type Prepared } from "./container-instance.ts";
 import { removeEmpty, runtimeGroupRoots } from "./container-leftovers.ts";
 import { inside, makeSkeleton, planRoot, type RootPlan } from "./container-root.ts";
@@ -131,7 +132,8 @@ export class ContainerSandbox implements Sandbox {
     const slots = join(this.#folder, "slots");
     const hidden = hiddenGroups(this.#tools.runtime.name);
     void this.#mounts.unmount(hidden).catch(() => {});
-    void this.#mounts.run(`${tools.mount} --bind ${slots} ${slots} && ${tools.mount} --make-shared ${slots}`).catch(() => {});
+    const share = [command(tools.mount, "--bind", slots, slots), command(tools.mount, "--make-shared", slots)];
+    void this.#mounts.run(share.join(" && ")).catch(() => {});
     return this.#mounts;
   }
 
@@ -162,10 +164,10 @@ export class ContainerSandbox implements Sandbox {
     makeFolder(folder);
     // The run folder may be one from which nothing is executed.
     await mounts.mount([{ source: "tmpfs", target: folder, type: "tmpfs", options: ["nosuid", "nodev", "mode=755", "size=16m"] }]);
-    await mounts.run(`cp -a ${skeleton}/. ${folder}/`);
+    await mounts.run(command("cp", "-a", `${skeleton}/.`, folder));
     const lines = plan.binds.flatMap(({ source, at }) => readOnlyLines(source, join(folder, at)));
     await mounts.mount(lines);
-    await mounts.run(`mount -o remount,ro,nosuid,nodev ${folder}`);
+    await mounts.run(command("mount", "-o", "remount,ro,nosuid,nodev", folder));
     return { plan, folder };
   }
 
@@ -227,9 +229,15 @@ class Making {
     const run = runCommand(this.#tools.runtime, { id: groupName(instance), folder: this.#folder, pidFile });
     const mounts = this.#sandbox.mounts();
     this.#mounts = mounts;
-    const command = [...(mounts?.prefix ?? []), ...run];
     const bornInGroups = groupPath === undefined || groups.births.every(({ version }) => version === 1);
-    return { command, pidFile, network, runFolder: inside.run, bornInGroups, pidsHeld: pidsMax !== undefined };
+    return {
+      command: [...(mounts?.prefix ?? []), ...run],
+      pidFile,
+      network,
+      runFolder: inside.run,
+      bornInGroups,
+      pidsHeld: pidsMax !== undefined,
+    };
   }
 
   /** What the runtime made of the seccomp profile, where it keeps that. */
@@ -362,6 +370,8 @@ class Making {
     return folder;
   }
 }
+
+const command = (...words: string[]): string => words.map(shellWord).join(" ");
 
 function makeFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o711 });
