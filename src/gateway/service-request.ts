@@ -41,7 +41,8 @@ export function writeRequestHead(target: Uint8Array, request: ServiceRequest): n
   const { headers, upgrade } = front;
   let at = write(target, 0, front.method);
   at = write(target, write(target, at, " "), front.target);
-  at = write(target, write(target, at, " HTTP/1.1\r\nhost: "), front.host ?? defaultHost);
+  // As it came: what a trusted proxy says that it was, `front.host`, is told by what is forwarded.
+  at = write(target, write(target, at, " HTTP/1.1\r\nhost: "), front.get("host") ?? defaultHost);
   at = write(target, at, "\r\n");
   const hops = requestHops(headers);
   for (let index = 0; index < headers.length; index += 2) {
