@@ -2,7 +2,7 @@
  * One container: started by the runtime, which is gone then; known to be over when nobody holds its stderr any more, because its init
  * does to the end, and with that the kernel ends everything in it.
  */
-import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { reasonOf } from "../core/system-error.ts";
 import { FrozenGuard } from "./frozen-guard.ts";
@@ -74,6 +74,8 @@ export class Container implements RunnerProcess {
   /** Its init, as the host sees it. */
   #init: { readonly pid: number; readonly startTicks: number } | undefined;
   #runner: number | undefined;
+  /** While it starts the container. */
+  #runtime: { kill(signal: "SIGKILL"): void } | undefined;
   #releasing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(making: ContainerMaking) {
@@ -199,11 +201,13 @@ export class Container implements RunnerProcess {
         ...options,
       }),
     );
+    this.#runtime = runtime;
     if (!joined) await joinInstanceGroups(this.#groups, runtime.pid).catch(() => {});
     const silent = keepTail(runtime.stderr, (text) => (this.#lastWords = text));
     let initWords = "";
     const initSilent = keepTail(runtime.stdout, (text) => (initWords = text));
     const status = await runtime.exited;
+    this.#runtime = undefined;
     if (status !== 0) {
       await Promise.race([silent, Bun.sleep(50)]);
       const words = runtimeWords(this.#lastWords);
@@ -243,6 +247,7 @@ export class Container implements RunnerProcess {
   }
 
   #endAll(): void {
+    this.#runtime?.kill("SIGKILL");
     this.#endInit();
     for (const pid of processesOfInstance(this.#groups)) endProcess(pid);
   }
@@ -326,11 +331,23 @@ function runtimeWords(text: string): string {
 
 /** Makes the folder of a container's bundle, with the files of /etc that are its own. */
 export function makeBundle(folder: string, config: object, etc: Readonly<Record<string, string>>): void {
-  mkdirSync(folder, { recursive: true, mode: 0o711 });
-  mkdirSync(join(folder, "etc"), { mode: 0o755 });
-  for (const [name, text] of Object.entries(etc)) writeFileSync(join(folder, "etc", name), text, { mode: 0o644 });
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o711);
+  mkdirSync(join(folder, "etc"));
+  for (const [name, text] of Object.entries(etc)) writeFileSync(join(folder, "etc", name), text);
+  openToAll(join(folder, "etc"));
   // It holds the runner's token.
   writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
+}
+
+/** Lets everybody read a folder of the host's own with what is in it, whatever its umask took away: where it lies says who reaches it. */
+export function openToAll(folder: string): void {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) openToAll(path);
+    else if (entry.isFile()) chmodSync(path, 0o644);
+  }
 }
 
 /** Copies of an app's secrets that the container's user alone may read. */

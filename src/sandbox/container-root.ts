@@ -130,13 +130,19 @@ const urocketCommand = (bun: readonly string[]): string =>
 /** Makes a plan's folders, links and files. What is bound over them is not there yet. @param folder is made. */
 export function makeSkeleton(plan: RootPlan, folder: string): void {
   const at = (path: string): string => join(folder, path);
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
-  chmodSync(folder, 0o755);
-  for (const path of plan.folders) mkdirSync(at(path), { recursive: true, mode: 0o755 });
+  // Whatever this process's umask takes away: users of containers are others.
+  const make = (path: string): void => {
+    if (existsSync(path)) return;
+    make(dirname(path));
+    mkdirSync(path);
+    chmodSync(path, 0o755);
+  };
+  make(folder);
+  for (const path of plan.folders) make(at(path));
   // runc gives what it mounts there the folder's mode.
   chmodSync(at("/tmp"), 0o1777);
   for (const path of [...plan.links.map(([path]) => path), ...[...plan.files, ...plan.copies, ...plan.binds].map((part) => part.at)]) {
-    mkdirSync(dirname(at(path)), { recursive: true, mode: 0o755 });
+    make(dirname(at(path)));
   }
   for (const [path, target] of plan.links) symlinkSync(target, at(path));
   for (const { at: path, text, mode } of plan.files) {
@@ -148,7 +154,7 @@ export function makeSkeleton(plan: RootPlan, folder: string): void {
     chmodSync(at(path), mode);
   }
   for (const { at: path, source } of plan.binds) {
-    if (lstatSync(source).isDirectory()) mkdirSync(at(path), { recursive: true, mode: 0o755 });
+    if (lstatSync(source).isDirectory()) make(at(path));
     else if (!existsSync(at(path))) writeFileSync(at(path), "", { mode: 0o644 });
   }
 }

@@ -108,6 +108,7 @@ export class ContainerTrial implements AsyncDisposable {
     mkdirSync(place);
     const file = join(place, "script.ts");
     writeFileSync(file, telling + script);
+    chmodSync(this.app, 0o755);
     const link = join(place, "link.sock");
     const lines = new Lines();
     const sockets: Bun.Socket[] = [];

@@ -1,10 +1,11 @@
 /** Real containers of both runtimes, and what may not be done in them, tried from inside. */
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
 import { requireRoot, requireTool } from "../../tests/system-tools.ts";
-import { ContainerTrial, confinementOf } from "./container-trial.ts";
+import { ContainerTrial, confinementOf, makeFolder } from "./container-trial.ts";
+import { openContainers } from "./container.ts";
 import { detectMemoryAccounting } from "./instance-groups.ts";
 import { readMounts } from "./mounts.ts";
 import { mappedUser } from "./oci-config.ts";
@@ -221,7 +222,7 @@ describe.each(runtimes)("a container by %s", (runtime) => {
     container.tell(JSON.stringify(places));
     expect(await container.said()).toEqual({
       texts: ["of the app", "of the bundle", "of the operator"],
-      written: ["EROFS", "EROFS", "EACCES"],
+      written: ["EROFS", "EACCES", "EACCES"],
     });
   });
 
@@ -398,6 +399,42 @@ inContainers("many containers start and end at once", async () => {
   await Promise.all(containers.map(({ process }) => process.ended));
   await Promise.all(containers.map(({ process }) => process.remove()));
   expect(containers.flatMap(({ instance }) => groupsOf(instance))).toEqual([]);
+});
+
+inContainers("a host that lets nobody read what it makes starts containers all the same, from apps in closed folders", async () => {
+  const umask = process.umask(0o077);
+  try {
+    await using trial = new ContainerTrial();
+    const closed = join(trial.folder, "closed");
+    const [folder, bundle] = [join(closed, "app"), join(closed, "bundle")];
+    for (const path of [folder, bundle]) mkdirSync(path, { recursive: true });
+    chmodSync(folder, 0o755);
+    writeFileSync(join(folder, "file"), "of the app");
+    chmodSync(join(folder, "file"), 0o644);
+    writeFileSync(join(bundle, "functions.js"), "of the bundle");
+    const container = await trial.start(
+      `const { readFileSync } = await import("node:fs");
+       say(["/app/file", "/.urocket/functions/functions.js", "/etc/hosts"].map((path) => readFileSync(path, "utf8").length));`,
+      confinementOf(folder, { bundle }),
+    );
+    expect(await container.said()).toEqual([10, 13, expect.any(Number)]);
+  } finally {
+    process.umask(umask);
+  }
+});
+
+inContainers("a run folder through which nobody passes is refused, with what to do", async () => {
+  const folder = makeFolder();
+  try {
+    chmodSync(folder, 0o700);
+    await expect(openContainers({ folder })).rejects.toMatchObject({
+      message: `Cannot run containers from ${folder}: only its owner passes through ${folder}`,
+      hint: expect.stringContaining(`chmod o+x ${folder}`),
+    });
+    expect(readdirSync(folder)).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 inContainers("containers go on to start when somebody ends the shell that holds their mounts", async () => {

@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ownCommands } from "../config/surroundings.ts";
 import { shellWord } from "../core/shell-word.ts";
-import { Container, copySecrets, makeBundle, type Prepared } from "./container-instance.ts";
+import { Container, copySecrets, makeBundle, openToAll, type Prepared } from "./container-instance.ts";
 import { removeEmpty, runtimeGroupRoots } from "./container-leftovers.ts";
 import { inside, makeSkeleton, planRoot, type RootPlan } from "./container-root.ts";
 import { type ContainerTools, ContainerFailure, findContainerTools } from "./container-tools.ts";
@@ -84,6 +84,7 @@ export class ContainerSandbox implements Sandbox {
   /** What crun made of the seccomp profile for the first container, base64: to make it again for each would take 2 ms. */
   seccompFilter: string | undefined;
   #rootsMade = 0;
+  readonly #opened = new Set<string>();
 
   constructor(options: ContainerOptions, tools: ContainerTools) {
     this.#options = options;
@@ -94,6 +95,7 @@ export class ContainerSandbox implements Sandbox {
   /** Makes what all containers share. */
   async open(): Promise<void> {
     for (const name of ["", "lists", "slots"]) makeFolder(join(this.#folder, name));
+    if (this.#tools.mount !== undefined) refuseClosed(this.#options.folder);
     await this.#root(undefined);
   }
 
@@ -135,6 +137,13 @@ export class ContainerSandbox implements Sandbox {
     const share = [command(tools.mount, "--bind", slots, slots), command(tools.mount, "--make-shared", slots)];
     void this.#mounts.run(share.join(" && ")).catch(() => {});
     return this.#mounts;
+  }
+
+  /** A folder that the host built, which the users of containers may read. */
+  opened(folder: string): string {
+    if (this.#tools.mount !== undefined && !this.#opened.has(folder) && existsSync(folder)) openToAll(folder);
+    this.#opened.add(folder);
+    return folder;
   }
 
   root(rootfs: string | undefined): Promise<Root> {
@@ -337,7 +346,7 @@ class Making {
 
   #binds(file: string, app: Confinement | undefined): OciMount[] {
     const binds = [readOnlyBind(join(this.#folder, "etc"), inside.etc), writableBind(this.#options.link, inside.link)];
-    if (!isOwnSource(file)) binds.push(readOnlyBind(dirname(file), inside.runner));
+    if (!isOwnSource(file)) binds.push(readOnlyBind(this.#sandbox.opened(dirname(file)), inside.runner));
     if (app === undefined) {
       for (const name of followed) {
         makeFolder(join(this.#slots, name));
@@ -352,7 +361,7 @@ class Making {
 
   #sources(app: Confinement): [(typeof followed)[number], string][] {
     const sources: [(typeof followed)[number], string][] = [["app", app.folder]];
-    if (app.bundle !== undefined) sources.push(["functions", app.bundle]);
+    if (app.bundle !== undefined) sources.push(["functions", this.#sandbox.opened(app.bundle)]);
     for (const [, source] of sources) if (!existsSync(source)) throw new Error(`there is no ${source}`);
     if (app.secrets !== undefined) {
       const copies = join(this.#folder, "secrets");
@@ -372,6 +381,17 @@ class Making {
 }
 
 const command = (...words: string[]): string => words.map(shellWord).join(" ");
+
+/** Users of containers have to pass through to what becomes their "/". */
+function refuseClosed(folder: string): void {
+  for (let path = folder; path !== "/"; path = dirname(path)) {
+    if ((statSync(path).mode & 0o001) !== 0) continue;
+    throw new ContainerFailure(
+      `Cannot run containers from ${folder}: only its owner passes through ${path}`,
+      `Let others pass: chmod o+x ${shellWord(path)}; or make /run/urocket writable`,
+    );
+  }
+}
 
 function makeFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o711 });
