@@ -5,12 +5,12 @@
 import { helloOf } from "../link/hello.ts";
 import { RunnerLink } from "./runner-link.ts";
 
-const { UROCKET_LINK: link = "", UROCKET_TOKEN: token = "", UROCKET_INSTANCE: instance = "", UROCKET_SANDBOX: sandbox } = process.env;
+const { UROCKET_LINK: link = "", UROCKET_TOKEN: token = "", UROCKET_INSTANCE: instance = "", UROCKET_CONTAINER: container } = process.env;
 const runner = new RunnerLink((status) => process.exit(status));
 // The host ends its runners by the link; a terminal's Ctrl-C and a service manager's TERM reach the whole group. In a container
 // TERM is meant for this one: its init hands it on.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const)
-  process.on(signal, () => (sandbox === "container" && signal === "SIGTERM" ? void runner.stop() : undefined));
+  process.on(signal, () => (container !== undefined && signal === "SIGTERM" ? void runner.stop() : undefined));
 // Whoever holds these could pose as the runner: they are not for programs and functions.
 delete process.env.UROCKET_LINK;
 delete process.env.UROCKET_TOKEN;

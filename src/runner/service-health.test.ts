@@ -3,10 +3,12 @@ import { afterLook, type ServiceHealth, wellAtFirst } from "./service-health.ts"
 
 /** @param looks "+" found it well, "-" did not. */
 const after = (looks: string, failuresMax: number): ServiceHealth =>
-  [...looks].reduce(
-    (health, look) => afterLook(health, look === "+" ? { well: true } : { well: false, detail: "GET / answered 500" }, failuresMax),
-    wellAtFirst,
-  );
+  looks
+    .split("")
+    .reduce(
+      (health, look) => afterLook(health, look === "+" ? { well: true } : { well: false, detail: "GET / answered 500" }, failuresMax),
+      wellAtFirst,
+    );
 
 test.each([
   ["", 3, "well"],

@@ -316,7 +316,7 @@ describe("a daemon whose instance ends", () => {
   });
 
   test("gets TERM from its runner that got TERM, in a container", async () => {
-    await using service = await ServiceTrial.open({ environment: { UROCKET_SANDBOX: "container" } });
+    await using service = await ServiceTrial.open({ environment: { UROCKET_CONTAINER: "urocket-1-2-a" } });
     process.kill(service.trial.pid, "SIGTERM");
     await service.trial.gone.promise;
     expect(service.lines.at(-1)).toBe("leaving");
