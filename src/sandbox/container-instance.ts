@@ -44,7 +44,7 @@ export interface ContainerMaking {
   readonly attach?: ((app: Confinement) => Promise<void>) | undefined;
   /** Where the host's files are inside, of this app. */
   inside(app: Confinement): (path: string) => string;
-  /** What the app asks for and does not get, each as a sentence: files that it cannot read, a network. */
+  /** What the app does not get, each as a sentence: files that it cannot read. */
   lacks(app: Confinement): Promise<readonly string[]>;
   /** Takes back what `prepare` and `attach` made. Never rejects. */
   remove(): Promise<void>;

@@ -46,7 +46,6 @@ export const tmpBytesMaxDefault = 64 * 1024 * 1024;
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const packageFolder = fileURLToPath(new URL("../..", import.meta.url));
 const runnerSource = fileURLToPath(new URL("../runner/main.ts", import.meta.url));
-const noNetwork = "there is no bridge without root; its instances have a loopback alone, and are reached over the link";
 /** What follows into a container that was started ahead. */
 const followed = ["app", "functions", "secrets"] as const;
 
@@ -182,14 +181,9 @@ export class ContainerSandbox implements Sandbox {
 
   /** The same for all instances of a revision. */
   #lacks(app: Confinement): Promise<readonly string[]> {
-    const known = this.#lacking.get(app) ?? this.#findLacks(app);
+    const known = this.#lacking.get(app) ?? (this.#tools.mount === undefined ? Promise.resolve([]) : unreadableFiles(app.folder));
     this.#lacking.set(app, known);
     return known;
-  }
-
-  async #findLacks({ network, folder }: Confinement): Promise<readonly string[]> {
-    const lacks = this.#options.network === undefined && network !== "none" ? [`network: ${network} is not given: ${noNetwork}`] : [];
-    return this.#tools.mount === undefined ? lacks : [...lacks, ...(await unreadableFiles(folder))];
   }
 }
 
