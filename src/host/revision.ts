@@ -106,6 +106,11 @@ export class Revision {
     return quicker && sandbox.takesSpare(this.#confinement);
   }
 
+  /** How long its instances may take to end once they have no work. */
+  get endMs(): number {
+    return (this.loaded.app.service === undefined ? programGraceMs : serviceGraceMs) + goneMs;
+  }
+
   get sandbox(): App["sandbox"] {
     return this.#confinings.sandbox.kind;
   }
@@ -179,8 +184,10 @@ function confinementOf({ app, build, operations }: ReadyApp, { secrets, data }: 
   };
 }
 
-/** From a deploy's or a stop's TERM to KILL of a daemon. */
+/** From TERM to KILL of a daemon. */
 const serviceGraceMs = 10_000;
+/** More than what is ended within its grace ever needs to be gone. */
+const goneMs = 2_000;
 
 function serviceOf({ app: { service } }: ReadyApp, own: OwnEnvironment): PoolService | undefined {
   if (service === undefined) return undefined;

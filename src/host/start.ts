@@ -245,7 +245,7 @@ class Host implements RunningHost {
     if (closed !== undefined) await within(closed, 1_000);
     await within(
       Promise.all([...this.#serving.map(({ revision }) => revision.pool.drain()), ...this.#retiring.values()]),
-      programGraceMs * 2,
+      Math.max(...this.#revisions.map(({ endMs }) => endMs)),
     );
     await this.stop();
   }
