@@ -16,7 +16,7 @@ import type { ProgramSample } from "../link/messages.ts";
 import { endFields, type InstanceSample } from "../telemetry/instance-sample.ts";
 import { InstanceFailure } from "../pool/instance.ts";
 import type { PoolEvents } from "../pool/pool.ts";
-import { sweepContainers } from "../sandbox/container.ts";
+import { sweepContainers } from "../sandbox/container-leftovers.ts";
 import { detectMemoryAccounting, sweepGroups } from "../sandbox/instance-groups.ts";
 import { sweepNetworks } from "../sandbox/network.ts";
 import { openFilesMax } from "../sandbox/open-files.ts";

@@ -2,8 +2,7 @@
  * One container: started by the runtime, which is gone then; known to be over when nobody holds its stderr any more, because its init
  * does to the end, and with that the kernel ends everything in it.
  */
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { reasonOf } from "../core/system-error.ts";
 import { FrozenGuard } from "./frozen-guard.ts";
 import {
@@ -327,37 +326,4 @@ function runtimeWords(text: string): string {
     .map((line) => line.replace(/^\S+Z: /, "").trim())
     .filter((line) => line !== "");
   return lines.at(-1) ?? "";
-}
-
-/** Makes the folder of a container's bundle, with the files of /etc that are its own. */
-export function makeBundle(folder: string, config: object, etc: Readonly<Record<string, string>>): void {
-  mkdirSync(folder, { recursive: true });
-  chmodSync(folder, 0o711);
-  mkdirSync(join(folder, "etc"));
-  for (const [name, text] of Object.entries(etc)) writeFileSync(join(folder, "etc", name), text);
-  openToAll(join(folder, "etc"));
-  // It holds the runner's token.
-  writeFileSync(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
-}
-
-/** Lets everybody read a folder of the host's own with what is in it, whatever its umask took away: where it lies says who reaches it. */
-export function openToAll(folder: string): void {
-  chmodSync(folder, 0o755);
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) openToAll(path);
-    else if (entry.isFile()) chmodSync(path, 0o644);
-  }
-}
-
-/** Copies of an app's secrets that the container's user alone may read. */
-export function copySecrets(from: string, names: readonly string[], into: string, user: number): void {
-  rmSync(into, { recursive: true, force: true });
-  mkdirSync(into, { mode: 0o700 });
-  for (const name of names) {
-    const file = join(into, name);
-    writeFileSync(file, readFileSync(join(from, name)), { mode: 0o400 });
-    if (process.getuid?.() === 0) chownSync(file, user, user);
-  }
-  if (process.getuid?.() === 0) chownSync(into, user, user);
 }

@@ -9,6 +9,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { shellWord } from "../core/shell-word.ts";
+import { readMounts } from "./mounts.ts";
 
 /** Reads commands, one a line; answers each with its number, its status and what it wrote, and a NUL. */
 const script = `trap '' HUP INT QUIT TERM
@@ -159,6 +160,17 @@ export class MountNamespace {
     for (const waiting of this.#waiting.values()) waiting.reject(new Error("the shell that holds the containers' mounts was ended"));
     this.#waiting.clear();
   }
+}
+
+/** A file or folder with what is mounted in it, each read-only. */
+export function readOnlyLines(source: string, target: string): MountLine[] {
+  const nested = readMounts().filter(({ point }) => point.startsWith(`${source}/`));
+  return [source, ...nested.map(({ point }) => point)].map((point) => ({
+    source: point,
+    target: target + point.slice(source.length),
+    type: "none",
+    options: ["bind", "ro", "nosuid", "nodev"],
+  }));
 }
 
 function fstabLine({ source, target, type, options }: MountLine): string {
