@@ -356,8 +356,11 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   }
 
   #giveUp(problem: Problem, outcome: "sound" | "failed"): void {
+    // A daemon that the kernel killed is heard of by its connections first.
+    const reached = outcome === "failed" ? this.#place?.reachedLimit?.(this.#askedAt) : undefined;
+    this.limit = reached?.limit;
     this.#release(outcome);
-    this.refuse(problem);
+    this.refuse(reached === undefined ? problem : { ...problem, detail: `${problem.detail}: ${reached.words}` });
     if (this.holdsPlace) this.leave();
   }
 

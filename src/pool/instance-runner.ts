@@ -78,6 +78,11 @@ export class InstanceRunner {
     return this.#confined?.notHeld ?? [];
   }
 
+  /** How its memory is accounted and held; known when it serves. */
+  get held(): Pick<Confined, "memorySlots" | "memoryWatchedBytesMax"> {
+    return this.#confined ?? {};
+  }
+
   /** How the host reaches a port of it. Undefined: not at all, only its runner does. */
   addressOf(port: number): { readonly host: string; readonly port: number } | undefined {
     const host = this.#confined?.address ?? (this.#confined?.ownNetwork === true ? undefined : loopback);

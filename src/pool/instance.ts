@@ -20,7 +20,16 @@ import { RunnerProgram } from "./runner-program.ts";
 import { outputOf, parseHead, sampleOf } from "./runner-word.ts";
 import type { RunnerWork, WorkHost } from "./runner-work.ts";
 import { usageAtEnd } from "./usage-at-end.ts";
-import type { CallHandle, ConnectionHandle, ConnectionSink, ExchangeHandle, ExchangeSink, Upstream, WorkOutput } from "./work.ts";
+import type {
+  CallHandle,
+  ConnectionHandle,
+  ConnectionSink,
+  ExchangeHandle,
+  ExchangeSink,
+  ReachedLimit,
+  Upstream,
+  WorkOutput,
+} from "./work.ts";
 
 export interface InstanceEvents {
   /** What long-running programs use now. */
@@ -55,12 +64,6 @@ export class InstanceFailure extends Error {
     super(message);
     this.code = code;
   }
-}
-
-interface ReachedLimit {
-  readonly limit: LimitName;
-  /** "it reached limits.memory of 64 MiB" */
-  readonly words: string;
 }
 
 /** From the runner's start until it serves, beside its daemon's own. Above what the slowest machine needs: a Raspberry Pi 3 takes one second. */
@@ -249,6 +252,11 @@ export class Instance implements PlaceHolder {
     return this.#limits.strainSince(sinceMs, performance.now());
   }
 
+  reachedLimit(sinceMs: number): ReachedLimit | undefined {
+    const limit = this.#limits.reachedSince(sinceMs, performance.now());
+    return limit === undefined ? undefined : { limit, words: `the app's instance ${this.#limits.words(limit, performance.now())}` };
+  }
+
   /** Stops it in place, when it is ready and has no work. */
   freeze(): boolean {
     if (this.open > 0 || this.#pulse.awaited || !this.#step({ event: "freeze" })) return false;
@@ -381,6 +389,7 @@ export class Instance implements PlaceHolder {
     if (loaded.ok !== true) return this.#refused(loaded);
     clearTimeout(this.#startTimer);
     this.fetches = loaded.fetches ?? [];
+    this.#limits.confined(this.#runner.held, this.#options.load.functions !== undefined);
     const address = loaded.servicePort === undefined ? undefined : this.#runner.addressOf(loaded.servicePort);
     if (address !== undefined) this.upstream = { ...this.upstream, address };
     if (!this.#step({ event: "loaded" })) return;
@@ -428,31 +437,30 @@ export class Instance implements PlaceHolder {
 
   /** It is over, and not because the host wanted it. @param limit that its runner says it ran into. */
   #died(reason: string, limit = this.#limits.reachedAtLast(performance.now())): void {
-    if (limit === undefined) this.#stop(reason);
-    else this.#stop(reason, undefined, { limit, words: `it ${this.#limits.words(limit)}` });
+    this.#stop(reason, undefined, limit);
   }
 
-  #stop(reason: string, code?: string, reached?: ReachedLimit): void {
+  #stop(reason: string, code?: string, limit?: LimitName): void {
     const drained = this.#state.at === "draining" && this.open === 0;
     if (!this.#step({ event: "stopped", reason })) return;
     clearTimeout(this.#startTimer);
     this.#events.changed();
-    const causes = [...(reason === closedLink ? [] : [reason]), ...(reached === undefined ? [] : [reached.words])];
-    const detail = ["The app's instance ended", ...causes].join(": ");
-    for (const work of this.#work.values()) work.lost(detail, reached?.limit);
-    this.#places.lose(detail, reached?.limit);
+    const limitWords = limit === undefined ? [] : [`it ${this.#limits.words(limit, performance.now())}`];
+    const detail = ["The app's instance ended", ...(reason === closedLink ? [] : [reason]), ...limitWords].join(": ");
+    for (const work of this.#work.values()) work.lost(detail, limit);
+    this.#places.lose(detail, limit);
     // One that is silent does not hear that it should end.
     const how = drained && !this.#pulse.silent ? "gently" : "at-once";
     void this.#runner.end(how, reason).then((end) => {
-      const why = this.#reasonOf(end, reached);
+      const why = this.#reasonOf(end, limitWords);
       this.#started.reject(new InstanceFailure(why, code));
       this.#events.stopped(why, usageAtEnd(this.#limits.usage, end.usage));
       this.#over.resolve();
     });
   }
 
-  #reasonOf({ reason, lastWords }: RunnerEnd, reached: ReachedLimit | undefined): string {
-    const why = reached === undefined ? reason : `${reason}: ${reached.words}`;
+  #reasonOf({ reason, lastWords }: RunnerEnd, limitWords: readonly string[]): string {
+    const why = [reason, ...limitWords].join(": ");
     const words = lastWords || this.#serviceLastWords;
     return words === "" || why.includes(words) ? why : `${why}; its last words: ${words}`;
   }

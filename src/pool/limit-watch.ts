@@ -4,7 +4,7 @@
  */
 import type { LimitName } from "../core/limit-name.ts";
 import { cpuLimitWords, memoryLimitWords, pidsLimitWords } from "../sandbox/limit-words.ts";
-import type { InstanceLimits, InstanceUsage } from "../sandbox/sandbox.ts";
+import type { Confined, InstanceLimits, InstanceUsage } from "../sandbox/sandbox.ts";
 import { ThrottleHistory } from "./throttle-history.ts";
 
 /** Between two beats: a look reads some ten files, and programs may fail by the thousand. */
@@ -12,8 +12,10 @@ const looksPerBeatMax = 20;
 /** A limit was reached when the peak came so near to it: the kernel counts in batches. */
 const nearLimit = 0.9;
 /** Held back for this part of the time, it is worth a word. */
-const notablePart = 0.25;
+const notablePart = 0.1;
 
+/** From a kill until the end of who was killed is heard of: its memory is given back first. */
+const endingMs = 1_000;
 /** What a runner takes itself, where that is not the app's. */
 const runnerBytesMax = 48 * 1024 * 1024;
 /** Over its watched limit at so many beats in a row it has to be ended: a program alone is ended by its runner sooner. */
@@ -25,6 +27,9 @@ export class LimitWatch {
   readonly #throttled = new ThrottleHistory();
   #usage: InstanceUsage = {};
   #looks = 0;
+  /** The runner knows itself which of its programs ran out of memory. */
+  #isAccounted = false;
+  /** Where the kernel does not hold its memory limit. */
   #watchedBytesMax = Infinity;
   #beatsOver = 0;
   #memoryAt = -Infinity;
@@ -41,9 +46,10 @@ export class LimitWatch {
     return this.#usage;
   }
 
-  /** Memory is watched from here on, because the kernel does not hold its limit. @param ofRunner whether the runner's own counts. */
-  watchMemory(bytesMax: number, ofRunner: boolean): void {
-    this.#watchedBytesMax = bytesMax + (ofRunner ? 0 : runnerBytesMax);
+  /** To be called when it is confined. @param functions whether the runner's memory is the app's. */
+  confined({ memorySlots, memoryWatchedBytesMax }: Pick<Confined, "memorySlots" | "memoryWatchedBytesMax">, functions: boolean): void {
+    this.#isAccounted = memorySlots !== undefined;
+    if (memoryWatchedBytesMax !== undefined) this.#watchedBytesMax = memoryWatchedBytesMax + (functions ? 0 : runnerBytesMax);
   }
 
   /**
@@ -61,7 +67,10 @@ export class LimitWatch {
 
   /** Looks, unless it was looked at often since the last beat. */
   look(nowMs: number): void {
-    if (this.#looks++ >= looksPerBeatMax) return;
+    if (this.#looks++ < looksPerBeatMax) this.#look(nowMs);
+  }
+
+  #look(nowMs: number): void {
     const usage = this.#read();
     const before = this.#usage;
     this.#usage = usage;
@@ -70,21 +79,33 @@ export class LimitWatch {
     if (usage.throttledMs !== undefined) this.#throttled.add(nowMs, usage.throttledMs);
   }
 
-  /** Which limit it ran into just now, that is since it was looked at last; for an instance that has ended. */
+  /** Which limit it ran into just now, or since it was looked at last where that is longer ago; for an instance that has ended. */
   reachedAtLast(nowMs: number): LimitName | undefined {
-    this.#looks = 0;
-    return this.reachedSince(nowMs, nowMs);
+    this.#look(nowMs);
+    return this.#reachedSince(nowMs - endingMs);
   }
 
   /** Which limit it ran into since then, to the time between two looks; looks first. */
   reachedSince(sinceMs: number, nowMs: number): LimitName | undefined {
     this.look(nowMs);
+    return this.#reachedSince(sinceMs);
+  }
+
+  #reachedSince(sinceMs: number): LimitName | undefined {
     if (this.#memoryAt >= sinceMs) return "memory";
     return this.#pidsAt >= sinceMs ? "pids" : undefined;
   }
 
-  /** "reached limits.memory of 64 MiB" */
-  words(limit: LimitName): string {
+  /** The same for a program that has failed, of which its runner named no limit. */
+  ofProgramSince(sinceMs: number, nowMs: number): LimitName | undefined {
+    const limit = this.reachedSince(sinceMs, nowMs);
+    if (limit !== "memory" || !this.#isAccounted) return limit;
+    return this.#pidsAt >= sinceMs ? "pids" : undefined;
+  }
+
+  /** "reached limits.memory of 64 MiB"; looks first. */
+  words(limit: LimitName, nowMs: number): string {
+    this.#look(nowMs);
     const { memoryBytesMax, pidsMax } = this.#limits;
     if (limit === "pids") return `reached ${pidsMax === undefined ? "the machine's limit of processes" : pidsLimitWords(pidsMax)}`;
     const { memoryPeakBytes } = this.#usage;

@@ -3,7 +3,7 @@
  * request. The bytes of the request are the gateway's business.
  */
 import type { LimitName } from "../core/limit-name.ts";
-import type { PlaceHandle, PlaceSink, ServicePlace, Upstream } from "./work.ts";
+import type { PlaceHandle, PlaceSink, ReachedLimit, ServicePlace, Upstream } from "./work.ts";
 
 /** Who holds places: an instance. */
 export interface PlaceHolder {
@@ -11,6 +11,7 @@ export interface PlaceHolder {
   hold(place: Place): void;
   released(place: Place, sound: boolean): void;
   strain(sinceMs: number): string | undefined;
+  reachedLimit(sinceMs: number): ReachedLimit | undefined;
 }
 
 /** Waits as `Waiting` does. */
@@ -78,6 +79,10 @@ export class Place implements PlaceHandle, ServicePlace {
 
   strain(sinceMs: number): string | undefined {
     return this.#holder?.strain(sinceMs);
+  }
+
+  reachedLimit(sinceMs: number): ReachedLimit | undefined {
+    return this.#holder?.reachedLimit(sinceMs);
   }
 
   /** Its holder is gone. Nothing is told when it was given back meanwhile. */

@@ -114,13 +114,13 @@ export class RunnerProgram implements RunnerWork, ExchangeHandle {
     if (reason === "overloaded") this.#late = true;
     const limit = this.#limitOf(fault);
     if (limit === undefined) return this.#sink.failed(reason, detail, advice);
-    this.#sink.failed(reason, `${detail}: the app's instance ${this.#host.limits.words(limit)}`, advice, limit);
+    this.#sink.failed(reason, `${detail}: the app's instance ${this.#host.limits.words(limit, performance.now())}`, advice, limit);
   }
 
   /** The runner knows the limit where programs are accounted one by one; else what the whole instance ran into meanwhile is taken for it. */
   #limitOf({ reason, badExit, limit }: RunnerFault): LimitName | undefined {
     if (limit !== undefined) return limit;
     if (badExit !== true && reason !== "spawn-failed") return undefined;
-    return this.#host.limits.reachedSince(this.#beganAt, performance.now());
+    return this.#host.limits.ofProgramSince(this.#beganAt, performance.now());
   }
 }

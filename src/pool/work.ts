@@ -91,6 +91,14 @@ export interface ServicePlace {
   release(outcome: "sound" | "failed"): void;
   /** As that of an exchange. */
   strain(sinceMs: number): string | undefined;
+  /** The limit that the instance ran into since then (`performance.now()`), for a daemon that fails. */
+  reachedLimit(sinceMs: number): ReachedLimit | undefined;
+}
+
+export interface ReachedLimit {
+  readonly limit: LimitName;
+  /** "the app's instance reached limits.memory of 64 MiB" */
+  readonly words: string;
 }
 
 /** How an instance's daemon is reached. */
