@@ -232,9 +232,13 @@ describe.each(runtimes)("a container by %s", (runtime) => {
     mkdirSync(data, { mode: 0o700 });
     const app = confinementOf(trial.app, { data });
     expect((await trial.open()).takesSpare(app)).toBe(false);
-    const container = await trial.start(`(await import("node:fs")).writeFileSync("/data/kept", "kept"); say("done");`, app);
+    writeFileSync(join(data, "before"), "", { mode: 0o600 });
+    const container = await trial.start(
+      `const { appendFileSync } = await import("node:fs"); for (const name of ["kept", "before"]) appendFileSync("/data/" + name, "kept"); say("done");`,
+      app,
+    );
     await container.said();
-    expect(readFileSync(join(data, "kept"), "utf8")).toBe("kept");
+    for (const name of ["kept", "before"]) expect(readFileSync(join(data, name), "utf8")).toBe("kept");
     expect(statSync(data)).toMatchObject({ uid: mappedUser, gid: mappedUser });
     const confined = await container.process.confine(app);
     expect(confined.inside(join(data, "kept"))).toBe("/data/kept");

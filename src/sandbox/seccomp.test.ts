@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { type SeccompRule, seccompFor } from "./seccomp.ts";
 
 /** The rules in which a call is, in their order. */
@@ -43,6 +44,12 @@ describe("the system calls of a container", () => {
     expect(seccompFor("arm64").architectures).toEqual(["SCMP_ARCH_AARCH64"]);
     expect(rulesOf("arch_prctl", "arm64")).toEqual([]);
     expect(rulesOf("arch_prctl")).toHaveLength(1);
+  });
+
+  test("the profile is the one whose origin is told", async () => {
+    const folder = join(import.meta.dir, "../../vendor/seccomp");
+    const { sha256 } = (await Bun.file(join(folder, "origin.json")).json()) as { sha256: string };
+    expect(new Bun.CryptoHasher("sha256").update(await Bun.file(join(folder, "default.json")).bytes()).digest("hex")).toBe(sha256);
   });
 
   test("what nobody has heard of is not there", () => {
