@@ -1,11 +1,10 @@
 /**
- * What a daemon writes: named pipes that are read as it writes, cut into lines. Named pipes, because a daemon may open
- * /dev/stdout again (nginx does), which fails on the socket pairs of `Bun.spawn`'s own "pipe"; these take their place where the
- * instance's file system has no mkfifo.
+ * What a daemon writes: pipes that are read as it writes, cut into lines. Pipes of the kernel's, because a daemon may open /dev/stdout
+ * again (nginx does), which fails on the socket pairs of `Bun.spawn`'s own "pipe"; these take their place where there are none.
  */
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync } from "node:fs";
+import { makePipe, type Pipe } from "./kernel-pipe.ts";
 import { OutputLines, type TakeLine } from "./output-lines.ts";
-import { PipeFolder } from "./stdio-pipes.ts";
 
 export const daemonStreams = ["stdout", "stderr"] as const;
 export type DaemonStream = (typeof daemonStreams)[number];
@@ -15,20 +14,14 @@ const restMs = 50;
 
 interface OutputEnd {
   readonly reader: ReadableStream<Uint8Array>;
-  /** For the spawn; to be closed after it. */
   readonly writer: number;
 }
 
 /** The pipes of one start of a daemon. */
 export class DaemonOutput {
-  readonly #ends: Readonly<Record<DaemonStream, OutputEnd>> | undefined;
+  readonly #ends = openPipes();
   readonly #readers: { cancel(): Promise<void> }[] = [];
   #read: Promise<unknown> = Promise.resolve();
-
-  /** @param folder where pipes are made; nothing of it is left. */
-  constructor(folder: string) {
-    this.#ends = openPipes(folder);
-  }
 
   /** What `Bun.spawn` is given as stdout and stderr. */
   get stdio(): readonly [number | "pipe", number | "pipe"] {
@@ -78,22 +71,13 @@ export class DaemonOutput {
   }
 }
 
-function openPipes(folder: string): Readonly<Record<DaemonStream, OutputEnd>> | undefined {
-  let pipes: PipeFolder;
-  try {
-    pipes = new PipeFolder(folder, daemonStreams.length);
-  } catch {
-    return undefined;
-  }
-  try {
-    return { stdout: openPipe(pipes.take()), stderr: openPipe(pipes.take()) };
-  } finally {
-    // Those that are open go on without their names.
-    pipes.close();
-  }
+function openPipes(): Readonly<Record<DaemonStream, OutputEnd>> | undefined {
+  const stdout = makePipe();
+  const stderr = stdout === undefined ? undefined : makePipe();
+  if (stdout === undefined || stderr === undefined) return undefined;
+  return { stdout: endsOf(stdout), stderr: endsOf(stderr) };
 }
 
-function openPipe(path: string): OutputEnd {
-  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  return { reader: Bun.file(reader).stream(), writer: openSync(path, constants.O_WRONLY) };
+function endsOf({ reader, writer }: Pipe): OutputEnd {
+  return { reader: Bun.file(reader).stream(), writer };
 }

@@ -18,8 +18,6 @@ export interface DaemonStart {
   readonly environment: Readonly<Record<string, string>>;
   /** "UROCKET_INSTANCE=…": what everything that it starts carries in its environment. */
   readonly mark: string;
-  /** For its pipes; it is the daemon's alone, and removed. */
-  readonly pipesFolder: string;
   readonly memorySlots?: LoadHead["memorySlots"];
   readonly onLine: Readonly<Record<DaemonStream, TakeLine>>;
 }
@@ -49,7 +47,7 @@ export class Daemon {
   /** Starts it. Throws what the spawn throws, with everything given back. */
   constructor(start: DaemonStart) {
     this.#mark = start.mark;
-    this.#output = new DaemonOutput(start.pipesFolder);
+    this.#output = new DaemonOutput();
     this.#slot = slotOf(start.memorySlots);
     try {
       this.#process = this.#spawn(start);
@@ -100,7 +98,8 @@ export class Daemon {
     }
     await this.#output.rest();
     await this.#output.close();
-    this.#slot?.close();
+    // What its slot counted of a kill the host reads too, and removes it with the instance.
+    if (this.ending.limit === undefined) this.#slot?.close();
   }
 
   /** Resolves when nothing of it is left, or at some time. */

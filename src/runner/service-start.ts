@@ -24,8 +24,6 @@ export interface ServiceStart {
   readonly spec: ServiceSpec;
   readonly load: LoadHead;
   readonly log: ServiceLog;
-  /** For its pipes. */
-  readonly pipesFolder: string;
   /** The instance is given up: nobody waits any more. */
   readonly signal: AbortSignal;
   /** A daemon that has to be ended, whatever comes of it. */
@@ -68,7 +66,7 @@ function isWorthAnotherPort({ spec, log, signal }: ServiceStart, starts: number)
 }
 
 /** The daemon, or in words why there is none. */
-function spawn({ spec, load, log, pipesFolder }: ServiceStart, port: number): Daemon | string {
+function spawn({ spec, load, log }: ServiceStart, port: number): Daemon | string {
   const { argv, environment, attempt } = planService(spec, load, port);
   try {
     return new Daemon({
@@ -76,7 +74,6 @@ function spawn({ spec, load, log, pipesFolder }: ServiceStart, port: number): Da
       environment,
       wd: spec.wd,
       mark: `UROCKET_INSTANCE=${load.instance}`,
-      pipesFolder,
       ...(load.memorySlots === undefined ? {} : { memorySlots: load.memorySlots }),
       onLine: {
         stdout: (line, cut) => log.line("stdout", line, cut),

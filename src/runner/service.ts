@@ -2,7 +2,6 @@
  * An instance's service: the app's daemon, brought up, looked after and ended. Its end is the instance's: the host replaces it.
  * Loaded only where an app has one.
  */
-import { dirname, join } from "node:path";
 import type { Channel } from "../link/channel.ts";
 import type { Frame } from "../link/frames.ts";
 import type { HealthHead, LoadedHead, LoadHead, ResetHead, ServiceSpec } from "../link/messages.ts";
@@ -82,7 +81,6 @@ export class Service {
       spec: this.#spec,
       load,
       log: this.#log,
-      pipesFolder: join(dirname(load.replySocket), "service-pipes"),
       signal: this.#givenUp.signal,
       started: (daemon, port) => {
         this.#daemon = daemon;

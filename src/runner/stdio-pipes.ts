@@ -11,8 +11,8 @@ import { closeSync, constants, mkdirSync, openSync, readSync, rmSync, unlinkSync
 import { join } from "node:path";
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
-/** Pipes for programs are made so many at a time: each making is a program run. */
-const programsBatchSize = 24;
+/** Pipes are made so many at a time: each making is a program run. */
+const batchSize = 24;
 
 /** Takes output as it was read; the bytes are only good during the call. */
 export type TakeOutput = (bytes: Uint8Array) => void;
@@ -25,17 +25,12 @@ const floodBytes = 16 * 1024;
 /** Named pipes in a folder of their own, 0700. */
 export class PipeFolder {
   readonly #folder: string;
-  readonly #batchSize: number;
   #unused: string[] = [];
   #made = 0;
 
-  /**
-   * @param batchSize pipes are made so many at a time.
-   * @throws Error when the folder or the first pipes cannot be made.
-   */
-  constructor(folder: string, batchSize: number) {
+  /** @throws Error when the folder or the first pipes cannot be made. */
+  constructor(folder: string) {
     this.#folder = folder;
-    this.#batchSize = batchSize;
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#makeBatch();
@@ -54,7 +49,7 @@ export class PipeFolder {
   }
 
   #makeBatch(): void {
-    const paths = Array.from({ length: this.#batchSize }, () => join(this.#folder, `${this.#made++}`));
+    const paths = Array.from({ length: batchSize }, () => join(this.#folder, `${this.#made++}`));
     // Mode 666: programs of other users may open /dev/stderr again; the folder keeps everybody else out.
     const run = Bun.spawnSync(["mkfifo", "-m", "666", ...paths], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
     if (run.exitCode !== 0) throw new Error(`Cannot make pipes in "${this.#folder}": ${run.stderr.toString().trim()}`);
@@ -156,7 +151,7 @@ export class StdioPipes {
   readonly #inputs: InputPipe[] = [];
 
   constructor(folder: string) {
-    this.#folder = new PipeFolder(folder, programsBatchSize);
+    this.#folder = new PipeFolder(folder);
   }
 
   takeOutput(): OutputPipe {
