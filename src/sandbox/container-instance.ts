@@ -194,12 +194,14 @@ export class Container implements RunnerProcess {
         cmd: [...prepared.command],
         cwd: "/",
         env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-        stdin: "ignore",
+        // Runtimes make the container's user the owner of its stdin: /dev/null would be that of the whole machine.
+        stdin: "pipe",
         stdout: "pipe",
         stderr: "pipe",
         ...options,
       }),
     );
+    void runtime.stdin.end();
     this.#runtime = runtime;
     if (!joined) await joinInstanceGroups(this.#groups, runtime.pid).catch(() => {});
     const silent = keepTail(runtime.stderr, (text) => (this.#lastWords = text));

@@ -1,0 +1,22 @@
+/** What apps in containers could do to the machine itself, and what it must not feel. */
+import { describe, expect } from "bun:test";
+import { statSync } from "node:fs";
+import { requireRoot, requireTool } from "../../tests/system-tools.ts";
+import { ContainerTrial, confinementOf } from "./container-trial.ts";
+
+const inContainers = process.getuid?.() === 0 ? requireTool("runc", "crun", "tini") : requireRoot;
+
+describe.each(["crun", "runc"] as const)("a container by %s", (runtime) => {
+  inContainers("does not own the machine's devices, and may not change them", async () => {
+    await using trial = new ContainerTrial({ runtime });
+    const script = `const { chmodSync, statSync } = await import("node:fs");
+      const changed = ["full", "null", "random", "tty", "urandom", "zero"].filter((name) => {
+        const { mode, uid } = statSync("/dev/" + name);
+        if (uid === process.getuid()) return true;
+        try { chmodSync("/dev/" + name, mode & 0o7777); return true; } catch { return false; }
+      });
+      say(changed);`;
+    expect(await (await trial.start(script, confinementOf(trial.app))).said()).toEqual([]);
+    expect(statSync("/dev/null").uid).toBe(0);
+  });
+});
