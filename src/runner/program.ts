@@ -5,6 +5,7 @@
 import { closeSync } from "node:fs";
 import type { Subprocess } from "bun";
 import type { ReceiptHead } from "../link/messages.ts";
+import { spawnExpendable } from "../sandbox/expendable.ts";
 import type { MemorySlot, MemorySlots } from "../sandbox/memory-slots.ts";
 import { ownPeakBytes, processFigures, processTree, programTree } from "../sandbox/process-figures.ts";
 import { processUsage } from "../sandbox/usage.ts";
@@ -33,6 +34,8 @@ export interface ProgramStart {
 export interface ProgramSupplies {
   readonly pipes: StdioPipes;
   readonly slots?: MemorySlots;
+  /** It is killed before the runner when memory runs out. */
+  readonly runnerLimited?: boolean;
 }
 
 /** What a program uses at a moment, with everything that it started. */
@@ -200,8 +203,12 @@ export class Program {
       onExit: start.onExit,
       ...start.plan.user,
     } as const;
-    if (this.#slot === undefined) return Bun.spawn(start.argv, options);
-    return this.#slot.spawn((group) => Bun.spawn(start.argv, { ...options, ...group }));
+    const slot = this.#slot;
+    const spawn = (): Subprocess => {
+      if (slot === undefined) return Bun.spawn(start.argv, options);
+      return slot.spawn((group) => Bun.spawn(start.argv, { ...options, ...group }));
+    };
+    return this.#supplies.runnerLimited === true ? spawnExpendable(spawn) : spawn();
   }
 
   #giveBack(outputs: readonly Output[], abandoned: boolean): void {

@@ -14,6 +14,8 @@ export interface RunnerParts {
   readonly slots?: MemorySlots;
   /** The memory that a program may have, with all it started, where the kernel does not hold it. */
   readonly memoryWatchedBytesMax?: number;
+  /** Programs are killed before the runner when memory runs out. */
+  readonly runnerLimited?: boolean;
   /** Exchanges whose program was started, by their reply path. */
   readonly targets: Map<string, ReplyTarget>;
   readonly ended: EndedExchanges;

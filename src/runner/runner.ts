@@ -61,6 +61,7 @@ export class Runner {
       deadlineSlackMs,
       over: (exchange) => this.#over(exchange),
       ...(this.#slots === undefined ? {} : { slots: this.#slots }),
+      ...(load.runnerLimited === undefined ? {} : { runnerLimited: load.runnerLimited }),
       ...(load.memoryWatchedBytesMax === undefined ? {} : { memoryWatchedBytesMax: load.memoryWatchedBytesMax }),
     };
   }

@@ -17,6 +17,8 @@ const startsMax = 3;
 const lookEveryMsMin = 1;
 const lookEveryMsMax = 100;
 const lookEveryShare = 1 / 8;
+/** A daemon that answers at all does so within this. */
+const answerMsMin = 100;
 /** After so long its author is told where it listens instead. */
 const warnAfterMs = 2000;
 
@@ -91,14 +93,17 @@ async function untilReady(start: ServiceStart, daemon: Daemon, port: number): Pr
   const over = endOf(daemon, signal);
   const beganAt = performance.now();
   let mayWarn = true;
+  let before: string | undefined;
   for (;;) {
-    const leftMs = beganAt + spec.startTimeoutMs - performance.now();
-    const look = await Promise.race([lookAt(lookedAt(spec, port, Math.max(1, leftMs))), over]);
+    const leftMs = Math.max(1, beganAt + spec.startTimeoutMs - performance.now());
+    const look = await Promise.race([lookAt(lookedAt(spec, port, leftMs)), over]);
     if (typeof look === "string") return { found: look };
     // Whoever answers at the port of a daemon that has ended is somebody else.
     if (look.well && !daemon.hasExited) return { found: "ready" };
     const ageMs = performance.now() - beganAt;
-    if (!look.well && ageMs >= spec.startTimeoutMs) return { found: "late", detail: look.detail };
+    // One that was cut short tells less than the one before it.
+    if (!look.well && (leftMs >= answerMsMin || before === undefined)) before = look.detail;
+    if (before !== undefined && ageMs >= spec.startTimeoutMs) return { found: "late", detail: before };
     if (mayWarn && ageMs >= warnAfterMs) {
       mayWarn = false;
       const misplaced = misplacedWords(spec, port, listeningAddresses(daemon.living()));
