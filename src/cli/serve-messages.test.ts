@@ -155,6 +155,8 @@ test("a failed start says what to do, and gives the exit code", () => {
   expect(failed({ kind: "instance-failed", message: "its instance cannot start its container: mount" }).lines[1]).toBe(
     "  `urocket doctor` tells what this machine lacks for containers.",
   );
+  const message = "its service is not ready: a daemon with a port of its own needs sandbox: container";
+  expect(failed({ kind: "instance-failed", message }).lines).toEqual([`error: ${message}`]);
   const problems = [{ severity: "error", file: "/srv/pets/x.yaml", message: "Broken" } as const];
   expect(failed({ kind: "configuration", problems })).toEqual({
     lines: ["pets/x.yaml: error: Broken", "error: Cannot serve: 1 error in the configuration"],

@@ -99,7 +99,7 @@ export function tellStartFailure(stream: Stream, failure: StartFailure, folder: 
 
 /** What the kernel or a runtime said of a container is about this machine more often than about the app. */
 function machineHint({ message }: { readonly message: string }): string | undefined {
-  return /\bcontainer\b/.test(message) ? "`urocket doctor` tells what this machine lacks for containers." : undefined;
+  return /(?<!sandbox: )\bcontainer\b/.test(message) ? "`urocket doctor` tells what this machine lacks for containers." : undefined;
 }
 
 export function tellReloaded(stream: Stream, outcome: ReloadOutcome, folder: string): void {
