@@ -21,7 +21,7 @@ name: greedy
 base: /greedy
 sandbox: ${kind}
 timeout: 20s
-limits: { memory: 128Mi, pids: 64, cpu: 1.5 }
+limits: { memory: 96Mi, pids: 64, cpu: 1.5 }
 scale: { max: 1, concurrency: 4 }
 paths:
   /hog: { get: { inject: { cmd: ./hog.sh } } }
@@ -126,13 +126,13 @@ for (const [kind, run] of runs)
         const hog = await refused(host, "/greedy/hog");
         expect(hog.status).toBe(502);
         expect(hog.detail).toMatch(
-          /^The program of GET \/hog was killed( by SIGKILL)? without replying: the app's instance reached limits\.memory of 128 MiB$/,
+          /^The program of GET \/hog was killed( by SIGKILL)? without replying: the app's instance reached limits\.memory of 96 MiB$/,
         );
         expect(hog.line).toMatchObject({ error: "no-reply", limit: "memory", signal: "SIGKILL" });
 
         const parent = await refused(host, "/greedy/hogs-parent");
         expect(parent.detail).toBe(
-          "The program of GET /hogs-parent exited with status 3 without replying: the app's instance reached limits.memory of 128 MiB",
+          "The program of GET /hogs-parent exited with status 3 without replying: the app's instance reached limits.memory of 96 MiB",
         );
         expect(parent.line).toMatchObject({ limit: "memory", exitCode: 3 });
 
@@ -162,7 +162,7 @@ for (const [kind, run] of runs)
         const stopped = await host.logged("the instance's end", (line) => line["event"] === "instance-stopped" && line["app"] === "greedy");
         expect(await host.exited).toBe(0);
         expect(stopped["cpuMs"]).toBeGreaterThan(0);
-        expect(stopped["memoryPeakBytes"]).toBeGreaterThan(100_000_000);
+        expect(stopped["memoryPeakBytes"]).toBeGreaterThan(80_000_000);
         expect(stopped["oomKills"]).toBeGreaterThan(1);
         expect(stopped["pidsRefused"]).toBeGreaterThan(0);
       },

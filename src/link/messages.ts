@@ -35,6 +35,8 @@ export interface LoadHead {
   readonly memorySlots?: { readonly version: 1 | 2; readonly folder: string };
   /** Where the kernel does not hold the memory limit: a program that has more, with all it started, is ended by the runner. */
   readonly memoryWatchedBytesMax?: number;
+  /** The runner is under the memory limit together with what it starts: the kernel is to kill that first. */
+  readonly runnerLimited?: boolean;
   /** What the programs and functions inherit of the host's environment: PATH, LANG, TZ where set. */
   readonly environment: Readonly<Record<string, string>>;
   /** Absent: the app has none. */

@@ -6,7 +6,10 @@ import type { LoadHead, ProgramSpec, ServiceSpec } from "../link/messages.ts";
 import type { Confined } from "../sandbox/sandbox.ts";
 
 /** The same for every instance. Paths are the host's; `service.port` is the one to use where no port is anybody else's. */
-export type InstanceLoad = Omit<LoadHead, "instance" | "replySocket" | "siblings" | "memorySlots" | "memoryWatchedBytesMax" | "service"> & {
+export type InstanceLoad = Omit<
+  LoadHead,
+  "instance" | "replySocket" | "siblings" | "memorySlots" | "memoryWatchedBytesMax" | "runnerLimited" | "service"
+> & {
   readonly service?: Omit<ServiceSpec, "host" | "reach">;
 };
 
@@ -25,7 +28,7 @@ type Entries = readonly (readonly [string, string])[];
 type Inside = Confined["inside"];
 
 export function loadOf(load: InstanceLoad, instance: string, folders: InstanceFolders, confined: Confined): LoadHead {
-  const { runFolder, memorySlots, memoryWatchedBytesMax } = confined;
+  const { runFolder, memorySlots, memoryWatchedBytesMax, runnerLimited } = confined;
   const { service, ...rest } = runFolder === undefined ? load : moved(load, (path) => confined.inside(path));
   return {
     ...rest,
@@ -34,6 +37,7 @@ export function loadOf(load: InstanceLoad, instance: string, folders: InstanceFo
     siblings: runFolder ?? folders.all,
     ...(memorySlots === undefined ? {} : { memorySlots }),
     ...(memoryWatchedBytesMax === undefined ? {} : { memoryWatchedBytesMax }),
+    ...(runnerLimited === true ? { runnerLimited } : {}),
     ...(service === undefined ? {} : { service: serviceAt(service, confined) }),
   };
 }

@@ -5,6 +5,7 @@
 import type { Subprocess } from "bun";
 import type { LimitName } from "../core/limit-name.ts";
 import type { LoadHead } from "../link/messages.ts";
+import { spawnExpendable } from "../sandbox/expendable.ts";
 import { makeMemorySlot, type MemorySlot } from "../sandbox/memory-slots.ts";
 import { programTree } from "../sandbox/process-figures.ts";
 import { DaemonOutput, type DaemonStream } from "./daemon-output.ts";
@@ -118,8 +119,10 @@ export class Daemon {
     const [stdout, stderr] = this.#output.stdio;
     // A session of its own: its whole group can be ended, and a terminal's Ctrl-C is not its business.
     const options = { cwd: wd, env: { ...environment }, stdin: "ignore", stdout, stderr, detached: true } as const;
-    if (this.#slot === undefined) return Bun.spawn([...argv], options);
-    return this.#slot.spawn((group) => Bun.spawn([...argv], { ...options, ...group }));
+    const slot = this.#slot;
+    // Where the runner is under the same memory limit the kernel is to kill the daemon first: its end is told then.
+    if (slot === undefined) return spawnExpendable(() => Bun.spawn([...argv], options));
+    return slot.spawn((group) => Bun.spawn([...argv], { ...options, ...group }));
   }
 
   /** To be looked up once: the slot tells each kill once. */

@@ -133,11 +133,11 @@ export class Container implements RunnerProcess {
       this.#making.attach?.(app),
     ]);
     void network?.join(app.name);
-    const { notHeld, memoryWatchedBytesMax } = limitGroups(this.#groups, this.#unheldBy(pidsHeld, app), app.content);
+    const held = limitGroups(this.#groups, this.#unheldBy(pidsHeld, app), app.content);
     const address = network?.address;
     return {
-      notHeld: [...notHeld, ...lacks],
-      ...(memoryWatchedBytesMax === undefined ? {} : { memoryWatchedBytesMax }),
+      ...held,
+      notHeld: [...held.notHeld, ...lacks],
       inside: this.#making.inside(app),
       runFolder,
       ...(address === undefined ? {} : { address }),

@@ -60,6 +60,8 @@ export interface HeldLimits {
   readonly memorySlots?: { readonly version: 1 | 2; readonly folder: string };
   /** The memory limit that nobody holds: it is to be watched. */
   readonly memoryWatchedBytesMax?: number;
+  /** The runner is under the memory limit together with what it starts. */
+  readonly runnerLimited?: boolean;
 }
 
 export type MemoryAccounting =
@@ -107,10 +109,12 @@ export function limitGroups(
   };
   const { memoryBytesMax, cpuMax, pidsMax } = limits;
   let watched: number | undefined;
+  let runnerLimited = false;
   if (memoryBytesMax !== undefined) {
     const where = content.functions ? undefined : groups.programs;
     const held = hold("memory", memoryLimitWords(memoryBytesMax), (folder) => limitMemory(folder, memoryBytesMax), where);
     if (!held) watched = memoryBytesMax;
+    runnerLimited = held && where === undefined;
   }
   if (cpuMax !== undefined) hold("cpu", cpuLimitWords(cpuMax), (folder) => limitCpu(folder, cpuMax));
   if (pidsMax !== undefined) hold("pids", pidsLimitWords(pidsMax), (folder) => limitPids(folder, pidsMax));
@@ -119,6 +123,7 @@ export function limitGroups(
     notHeld,
     ...(needsSlots && groups.programs !== undefined ? { memorySlots: groups.programs } : {}),
     ...(watched === undefined ? {} : { memoryWatchedBytesMax: watched }),
+    ...(runnerLimited ? { runnerLimited } : {}),
   };
 }
 

@@ -110,6 +110,8 @@ export interface Confined {
   readonly memorySlots?: { readonly version: 1 | 2; readonly folder: string } | undefined;
   /** The memory limit, where the kernel does not hold it: whoever owns the instance watches it, and the runner its programs. */
   readonly memoryWatchedBytesMax?: number | undefined;
+  /** The runner is under the memory limit together with what it starts, which the kernel is to kill before it. */
+  readonly runnerLimited?: boolean | undefined;
 }
 
 export interface InstanceUsage {
