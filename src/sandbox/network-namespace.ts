@@ -74,7 +74,7 @@ function makingScript(bridge: Bridge, namespaces: readonly Namespace[]): string 
   const outer = namespaces.flatMap((namespace) => outerLines(bridge, namespace));
   const inner = namespaces.map(
     (namespace) =>
-      `${toolPath("nsenter")} --net=${pathOf(namespace)} /bin/sh -c '${sysctlScript(namespace)}exec ${ip} -batch -' <<END\n${innerLines(bridge, namespace).join("\n")}\nEND\n`,
+      `${toolPath("nsenter")} --net=${pathOf(namespace)} /bin/sh -c '${sysctlScript(namespace)}${ruleScript(namespace)}exec ${ip} -batch -' <<END\n${innerLines(bridge, namespace).join("\n")}\nEND\n`,
   );
   return `set -e\n${ip} -batch - <<END\n${outer.join("\n")}\nEND\n${inner.join("")}`;
 }
@@ -114,6 +114,21 @@ function innerLines(bridge: Bridge, { wired }: Namespace): string[] {
       ? []
       : [`addr add ${address6}/128 dev eth0 nodad`, ...toGateway(gateway6, "::/0")]),
   ];
+}
+
+/**
+ * What is sent by IPv6 has the instance's own address as source. With IPV6_FREEBIND, which needs no privilege, a socket is bound to any
+ * address (ipv6(7)), and unlike IPv4 the kernel then sends from it. Routes that ask who sends refuse that; who states no source is given
+ * the right one.
+ */
+function ruleScript({ wired }: Namespace): string {
+  if (wired?.address6 === undefined) return "";
+  const rules = [
+    `from ${wired.address6} lookup main priority 100`,
+    "from ::/1 prohibit priority 101",
+    "from 8000::/1 prohibit priority 102",
+  ];
+  return `printf "${rules.map((rule) => `rule add ${rule}\\n`).join("")}" | ${toolPath("ip")} -6 -batch - || exit; `;
 }
 
 /** What of it the kernel refuses (a locked /proc/sys) is left as it is: that is told once, by what looks at the machine. */

@@ -7,6 +7,7 @@ import { requireThat } from "../../tests/system-tools.ts";
 import { askServer, tellingServer } from "../../tests/telling-server.ts";
 
 const port = 4000;
+const withPython = Bun.which("python3") === null ? requireThat(false, "python3") : requireNetwork;
 const requireOldIptables = Bun.which("iptables-legacy") === null ? requireThat(false, "iptables-legacy") : requireNetwork;
 
 describe("a slot", () => {
@@ -120,6 +121,25 @@ describe("apps", () => {
       expect(one.pings(foreign.address)).toBeFalse();
     }
     expect(one.pings(two.address)).toBeTrue();
+  });
+
+  withPython("do not speak to another's instances by pretending to be one of them", async () => {
+    await using machine = makeMachine();
+    await using host = startNetworkHost(machine);
+    await host.open();
+    const [one, two, other] = [await host.take(), await host.take(), await host.take()];
+    await Promise.all([one.join("pets"), two.join("pets"), other.join("strangers")]);
+    // 15 and 78: IP_FREEBIND and IPV6_FREEBIND, which any user may set.
+    const send = (family: string, level: number, option: number, from: string, to: string): string =>
+      `import socket; s = socket.socket(socket.${family}, socket.SOCK_DGRAM); s.setsockopt(${level}, ${option}, 1); s.bind(("${from}", 0)); s.sendto(b"x", ("${to}", ${port}))`;
+    const sends = (from: string | undefined, to: string | undefined): boolean => {
+      const [family, level, option] = from?.includes(":") === true ? (["AF_INET6", 41, 78] as const) : (["AF_INET", 0, 15] as const);
+      return other.attempt(["python3", "-c", send(family, level, option, from ?? "", to ?? "")]).ok;
+    };
+    expect(sends(other.address, one.address)).toBeTrue();
+    expect(sends(other.address6, one.address6)).toBeTrue();
+    expect(sends(two.address, one.address)).toBeFalse();
+    expect(sends(two.address6, one.address6)).toBeFalse();
   });
 
   requireNetwork("do not inherit what the address was allowed to before", async () => {
