@@ -1,5 +1,5 @@
 /** Hosts that are killed, for real, and what is left of their containers then. */
-import { expect } from "bun:test";
+import { expect, test } from "bun:test";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
@@ -69,6 +69,18 @@ inContainers.each(["crun", "runc"])(
     }
   },
 );
+
+test("what another pid namespace's host has made is nobody's leftover here: its pids say nothing", async () => {
+  const mark = "urocket-1-1-p1-00000000-0000-4000-8000-000000000000";
+  const process = Bun.spawn(["sleep", "60"], { env: { PATH: "/usr/bin:/bin", UROCKET_CONTAINER: mark } });
+  try {
+    expect(describeLeftovers().filter((words) => words.includes(mark))).toEqual([]);
+    expect(process.exitCode).toBeNull();
+  } finally {
+    process.kill();
+    await process.exited;
+  }
+});
 
 /** Control groups whose names begin so. */
 function marksOf(mark: string): string[] {

@@ -12,7 +12,7 @@ import { CommandFailure, networkTools, type NetworkTool, runCommand, toolPath } 
 import { hasIpv6, readSysctl } from "./network-forwarding.ts";
 import { resolvingFor } from "./network-names.ts";
 import { findOtherFirewalls } from "./network-other-firewalls.ts";
-import { ownerMark } from "./network-owner.ts";
+import { ownerMark } from "./group-names.ts";
 import { tableScript } from "./network-rules.ts";
 
 /** Bits of a capability set (linux/capability.h). */

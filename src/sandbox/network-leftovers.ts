@@ -5,7 +5,7 @@
 import { readdir } from "node:fs/promises";
 import { CommandFailure, listIp, runCommand, toolPath, tryIp } from "./network-commands.ts";
 import { namespaceFolder } from "./network-namespace.ts";
-import { isLeftover } from "./network-owner.ts";
+import { isAbandoned } from "./group-names.ts";
 
 type Leftover =
   | { readonly kind: "network namespace"; readonly name: string }
@@ -51,7 +51,7 @@ function none(error: unknown): Leftover[] {
 
 async function leftNamespaces(): Promise<Leftover[]> {
   const names = await readdir(namespaceFolder).catch(() => []);
-  return names.filter(isLeftover).map((name) => ({ kind: "network namespace", name }));
+  return names.filter(isAbandoned).map((name) => ({ kind: "network namespace", name }));
 }
 
 async function leftLinks(): Promise<Leftover[]> {
@@ -59,7 +59,7 @@ async function leftLinks(): Promise<Leftover[]> {
   for (const link of await listIp("-d", "link", "show")) {
     if (typeof link !== "object" || link === null || !("ifname" in link) || !("ifalias" in link)) continue;
     const { ifname, ifalias } = link;
-    if (typeof ifname !== "string" || typeof ifalias !== "string" || !isLeftover(ifalias)) continue;
+    if (typeof ifname !== "string" || typeof ifalias !== "string" || !isAbandoned(ifalias)) continue;
     found.push({ kind: isBridge(link) ? "bridge" : "link", name: ifname });
   }
   return found;
@@ -85,5 +85,5 @@ function markedTable(entry: unknown): string | undefined {
   const chain = typeof entry === "object" && entry !== null && "chain" in entry ? entry.chain : undefined;
   if (typeof chain !== "object" || chain === null || !("name" in chain) || !("table" in chain)) return undefined;
   const { name, table } = chain;
-  return typeof name === "string" && typeof table === "string" && isLeftover(name) ? table : undefined;
+  return typeof name === "string" && typeof table === "string" && isAbandoned(name) ? table : undefined;
 }

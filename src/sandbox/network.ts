@@ -19,7 +19,7 @@ import { Gatherer } from "./network-gatherer.ts";
 import { hostsLines, resolvingFor } from "./network-names.ts";
 import { makeNamespaces, type Namespace, pathOf, removeNamespaces } from "./network-namespace.ts";
 import { findOtherFirewalls } from "./network-other-firewalls.ts";
-import { ownerMark } from "./network-owner.ts";
+import { ownerMark } from "./group-names.ts";
 import type { RuledInstance } from "./network-rules.ts";
 import { Stock } from "./network-stock.ts";
 import { bytesOf, linkNames } from "./network-usage.ts";
