@@ -298,8 +298,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
 
   unreachable(detail: string): void {
     const problem: Problem = { kind: "service-failed", detail: `The service cannot be reached: ${detail}` };
-    // Nothing was sent to anybody yet, nor taken from the client.
-    if (this.#attempts < attemptsMax) this.#tryElsewhere();
+    if (this.#mayGoElsewhere) this.#tryElsewhere();
     else this.#giveUp(problem, "failed");
   }
 
@@ -311,7 +310,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     if (!hasBegun && this.#isHeld) {
       // It was closed before the request came: that says nothing of the daemon.
       if (isReused && isIdempotent(this.front.method)) return this.#tryAfresh(connection);
-      if (this.#isRepeatable) return this.#tryElsewhere();
+      if (this.#mayGoElsewhere) return this.#tryElsewhere();
     }
     const problem: Problem = isLost
       ? { kind: "service-failed", detail: `The service failed: ${lowerFirst(detail)}` }
@@ -328,7 +327,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     const hasBegun = this.#connection?.hasBegun === true;
     this.#place = undefined;
     this.#release("failed");
-    if (!hasBegun && this.#isHeld && this.#isRepeatable) return this.#find(this.instance);
+    if (!hasBegun && this.#mayGoElsewhere) return this.#find(this.instance);
     super.failed("runner-died", detail, undefined, limit);
     this.leave();
   }
@@ -338,9 +337,9 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     return this.#upload === undefined;
   }
 
-  /** Sending it to another instance cannot do anything twice. */
-  get #isRepeatable(): boolean {
-    return this.#attempts < attemptsMax && isSafe(this.front.method);
+  /** Another instance is tried: nothing was sent to anybody yet, or sending it again cannot do anything twice. */
+  get #mayGoElsewhere(): boolean {
+    return this.#attempts < attemptsMax && (this.#sentAt === 0 || (this.#isHeld && isSafe(this.front.method)));
   }
 
   #tryAfresh(connection: UpstreamConnection): void {

@@ -103,6 +103,23 @@ describe("a connection that the daemon closes while it waits", () => {
     await bed.allGivenBack();
   });
 
+  test("takes what may change something to no other instance when the daemon is gone altogether", async () => {
+    const daemon: RawDaemon = new RawDaemon((connection) => {
+      if (!connection.received.includes("PUT")) return connection.send(ok("once"));
+      daemon[Symbol.dispose]();
+      connection.close();
+    });
+    using other = new RawDaemon(answering(ok("twice")));
+    await using bed = new ServiceBed([daemon.port, other.port]);
+    expect(await bed.ask(get)).toMatchObject({ status: 200, body: "once" });
+    // Its turn again.
+    expect(await bed.ask(get)).toMatchObject({ status: 200, body: "twice" });
+    expect((await bed.ask(["PUT / HTTP/1.1", "Host: a", "Content-Length: 4"], "body"))?.status).toBe(502);
+    expect(other.connections).toHaveLength(1);
+    expect(other.connections[0]?.received).not.toContain("PUT");
+    await bed.allGivenBack();
+  });
+
   test("is not used for what must not be sent twice when it has waited for long", async () => {
     using daemon = new RawDaemon((connection) => connection.send(ok("hello")));
     await using bed = new ServiceBed([daemon.port]);
