@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { HttpOutput, type Piece } from "./http-output.ts";
@@ -62,14 +63,16 @@ describe("output", () => {
     const output = new HttpOutput(kernel);
     output.sendWhole("head", "", 0);
     Bun.gc(true);
-    const before = process.memoryUsage().rss;
+    const before = heapStats();
     for (let count = 0; count < 1_000_000; count++) {
       output.push("\r\n1\r\n");
       output.push(new Uint8Array([97]));
     }
-    expect(output.pendingBytes).toBe(6_000_004);
     Bun.gc(true);
-    expect(process.memoryUsage().rss - before).toBeLessThan(60 * 1024 * 1024);
+    const after = heapStats();
+    expect(output.pendingBytes).toBe(6_000_004);
+    expect(after.objectCount - before.objectCount).toBeLessThan(10_000);
+    expect(after.heapSize + after.extraMemorySize - before.heapSize - before.extraMemorySize).toBeLessThan(20 * 1024 * 1024);
   });
 
   test("waits when the socket is closed", () => {
