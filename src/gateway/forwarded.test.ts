@@ -251,6 +251,16 @@ describe("a request's headers", () => {
   });
 });
 
+describe("a header that a CGI daemon would take for one of these", () => {
+  const disguised = ["x_forwarded_for", "6.6.6.6", "x-forwarded_proto", "https", "x_real_ip", "6.6.6.6", "my_id", "7"];
+
+  test("is the client's, whoever passes it on", () => {
+    expect([...withoutForwarding(disguised)]).toEqual(["my_id", "7"]);
+    const origin = told("x-forwarded-for", "192.0.2.7");
+    expect(withBelieved(disguised, origin).slice(0, 4)).toEqual(["my_id", "7", "forwarded", 'for=192.0.2.7;host="inner:8080";proto=http']);
+  });
+});
+
 describe("Forwarded", () => {
   test.each([
     ['for="_gazonk"', [{ for: "_gazonk" }]],

@@ -112,10 +112,15 @@ export function withoutForwarding(headers: HeaderList): HeaderList {
 
 /** Of a trusted peer: what it says of where the request comes from is replaced by as much of it as is believed. */
 export function withBelieved(headers: HeaderList, { received }: Origin): HeaderList {
-  return filtered(headers, (name) => believed.has(name)).concat(received);
+  return filtered(headers, (name) => believed.has(name) || isDisguised(name)).concat(received);
 }
 
 const believed: ReadonlySet<string> = new Set(["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]);
+
+/** Proxies write none of these so: it is a client's, in the hope that the daemon reads it as the proxy's. */
+function isDisguised(name: string): boolean {
+  return name.includes("_") && isForwarding(name);
+}
 
 function filtered(headers: HeaderList, isLeftOut: (name: string) => boolean): string[] {
   const kept: string[] = [];

@@ -83,9 +83,14 @@ function isRole(name: string): name is HeaderRole {
   return roles.has(name);
 }
 
-/** Whether it is a header by which a proxy tells for whom it asks. @param name in lower case. */
+/**
+ * Whether it is a header by which a proxy tells for whom it asks. With "_" in the place of "-" too: CGI, and what was made after it
+ * (WSGI, Rack, PHP), take both for the same (RFC 3875 §4.1.18).
+ * @param name in lower case.
+ */
 export function isForwarding(name: string): boolean {
-  return name === "forwarded" || name === "x-real-ip" || name.startsWith("x-forwarded-");
+  const plain = name.includes("_") ? name.replaceAll("_", "-") : name;
+  return plain === "forwarded" || plain === "x-real-ip" || plain.startsWith("x-forwarded-");
 }
 
 function isAt(bytes: Buffer, from: number, spelling: string): boolean {
