@@ -47,12 +47,7 @@ function examine(controller: Limiting, files: GroupFiles): Finding {
  * For each stated limit that cannot be held here a sentence that says why: what an instance would be told when it starts. Both
  * sandboxes hold them by the same control groups.
  */
-export function limitsNotHeldHere(
-  limits: InstanceLimits,
-  _sandbox: "process" | "container",
-  files: GroupFiles = ownGroupFiles(),
-): string[] {
-  const { memoryBytesMax, cpuMax, pidsMax } = limits;
+export function limitsNotHeldHere({ memoryBytesMax, cpuMax, pidsMax }: InstanceLimits, files: GroupFiles = ownGroupFiles()): string[] {
   const stated: readonly (readonly [Limiting, string | undefined])[] = [
     ["memory", memoryBytesMax === undefined ? undefined : memoryLimitWords(memoryBytesMax)],
     ["cpu", cpuMax === undefined ? undefined : cpuLimitWords(cpuMax)],
