@@ -1,7 +1,7 @@
 /** How long an instance was held back by its CPU limit, at some moments of its life: fewer, the longer ago. */
 
-/** When there are so many, every second one is forgotten. */
-const samplesMax = 64;
+/** When there are so many, every second one is forgotten: at four a second they go back some minutes. */
+const samplesMax = 256;
 
 export class ThrottleHistory {
   readonly #samples: { readonly atMs: number; readonly throttledMs: number }[] = [];
@@ -17,9 +17,9 @@ export class ThrottleHistory {
     this.#samples.splice(0, this.#samples.length, ...kept);
   }
 
-  /** How much of it came since then, by the last sample before; all of it, where there is none. */
+  /** How much of it came since then, by the last sample before; where there is none, since the first that is known. */
   since(sinceMs: number): number {
-    const before = this.#samples.findLast(({ atMs }) => atMs <= sinceMs);
+    const before = this.#samples.findLast(({ atMs }) => atMs <= sinceMs) ?? this.#samples[0];
     return (this.#samples.at(-1)?.throttledMs ?? 0) - (before?.throttledMs ?? 0);
   }
 

@@ -202,6 +202,35 @@ describe("a program that does not", () => {
     expect(heard.resetHead?.detail).toBe("The program of killed itself was killed by SIGSEGV without replying");
   });
 
+  test("or with the limit that the kernel killed it for, or something of its tree: told once, and never of the next one's", async () => {
+    const limit = 24 * 1024 * 1024;
+    const take = `x=$(head -c 60000000 /dev/zero | tr '\\0' x)`;
+    await using limited = await RunnerTrial.open({
+      memoryBytesMax: limit,
+      programs: { hog: take, parent: `(${take}); exit 4`, fine: "exit 5" },
+    });
+    if (limited.load.memorySlots === undefined) return expect(process.getuid?.()).not.toBe(0);
+    const hog = limited.send("hog");
+    expect(await hog.over.promise).toMatchObject({ limit: "memory", signal: "SIGKILL" });
+    expect(hog.resetHead).toMatchObject({ detail: "The program of hog was killed without replying", limit: "memory", badExit: true });
+    const parent = limited.send("parent");
+    expect(await parent.over.promise).toMatchObject({ limit: "memory", exitCode: 4 });
+    const fine = limited.send("fine");
+    expect((await fine.over.promise).limit).toBeUndefined();
+    expect(fine.resetHead?.limit).toBeUndefined();
+  });
+
+  test("where no kernel holds its memory limit the runner ends it, with all it started", async () => {
+    await using watched = await RunnerTrial.open({
+      slots: false,
+      programs: { hog: `sh -c 'x=$(head -c 60000000 /dev/zero | tr "\\0" x); while :; do sleep 1; done'; exit 6` },
+      load: { memoryWatchedBytesMax: 24 * 1024 * 1024 },
+    });
+    const hog = watched.send("hog");
+    expect(await hog.over.promise).toMatchObject({ limit: "memory" });
+    expect(hog.resetHead).toMatchObject({ reason: "no-reply", limit: "memory" });
+  });
+
   test("or with why its replies were refused", async () => {
     const heard = trial.send("bad status only");
     await heard.over.promise;

@@ -16,6 +16,8 @@ export interface TrialOptions {
   readonly load?: Partial<LoadHead>;
   /** Whether memory slots are used, where they can be made. Default true. */
   readonly slots?: boolean;
+  /** Of the programs together, where it can be held. */
+  readonly memoryBytesMax?: number;
 }
 
 /** What the host was told of an exchange. */
@@ -101,7 +103,7 @@ export class RunnerTrial implements AsyncDisposable {
     const instance = crypto.randomUUID();
     mkdirSync(join(folder, instance));
     const groups = makeGroups(instance, "process");
-    const { memorySlots } = limitGroups(groups, {});
+    const { memorySlots } = limitGroups(groups, options.memoryBytesMax === undefined ? {} : { memoryBytesMax: options.memoryBytesMax });
     const slots = options.slots === false || memorySlots === undefined ? {} : { memorySlots };
     const load: LoadHead = {
       app: "trial",

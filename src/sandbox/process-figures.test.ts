@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { controllerFolder } from "./control-groups.ts";
 import { ownPeakBytes, processFigures, processStart, processState, processTree, programTree } from "./process-figures.ts";
 
 test("a process's figures are there while it lives and not after", async () => {
@@ -52,19 +51,4 @@ test("a program's tree is found whole: children, those in sessions of their own,
   for (const pid of pids) process.kill(pid, "SIGKILL");
   await program.exited;
   while (programTree(program.pid, mark).length > 0) await new Promise((resolve) => setImmediate(resolve));
-});
-
-test("a controller's group is found in every layout", () => {
-  const v1 = "30 24 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
-  const v2 = "31 24 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-  const hybrid = { membership: "4:memory:/app\n1:cpu,cpuacct:/\n0::/u\n", mounts: v1 + v2 };
-  expect(controllerFolder("memory", hybrid)).toEqual({ version: 1, folder: "/sys/fs/cgroup/memory/app" });
-  const unified = { membership: "0::/system.slice/x.service\n", mounts: "31 24 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n" };
-  expect(controllerFolder("pids", unified)).toEqual({ version: 2, folder: "/sys/fs/cgroup/system.slice/x.service" });
-  const container = {
-    membership: "4:memory:/docker/abc/app\n",
-    mounts: "30 24 0:27 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n",
-  };
-  expect(controllerFolder("memory", container)).toEqual({ version: 1, folder: "/sys/fs/cgroup/memory/app" });
-  expect(controllerFolder("memory", { membership: "", mounts: "" })).toBeUndefined();
 });
