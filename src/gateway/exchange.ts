@@ -5,7 +5,6 @@
  */
 import type { LimitName } from "../core/limit-name.ts";
 import { emptyRecord } from "../core/record.ts";
-import type { Ticked, Ticker } from "../core/ticker.ts";
 import type { Log } from "../telemetry/receipt.ts";
 import type { Applicant } from "./admission.ts";
 import type { BodyBudget } from "./body-budget.ts";
@@ -14,6 +13,7 @@ import { type Served, toReceipt, type Verdict } from "./exchange-receipt.ts";
 import { type ExchangeEvent, type ExchangeState, transition } from "./exchange-state.ts";
 import type { FrontExchange } from "./front.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
+import type { OpenExchange, OpenExchanges } from "./open-exchanges.ts";
 import type { HandledOperation } from "./operation.ts";
 import { logDetail, type Problem, problemStatus } from "./problem.ts";
 import { failureProblem, respondProblem } from "./problem-response.ts";
@@ -22,7 +22,7 @@ import { type BodyReceiver, WholeBody } from "./request-body.ts";
 
 /** What exchanges share. */
 export interface ExchangeContext {
-  readonly ticker: Ticker;
+  readonly open: OpenExchanges;
   readonly budget: BodyBudget;
   readonly log: Log;
   /** Whether responses carry `Server-Timing`. */
@@ -32,7 +32,8 @@ export interface ExchangeContext {
 /** Why the work on the instance is ended before its time. */
 export type CutReason = "deadline" | "client-left" | "shutdown";
 
-export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
+export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver {
+  position = 0;
   protected readonly context: ExchangeContext;
   protected readonly incoming: IncomingRequest;
   protected readonly front: FrontExchange;
@@ -47,11 +48,12 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
   protected bytesIn = 0;
   protected bytesOut = 0;
   readonly #values: readonly string[];
-  readonly #over: (exchange: Exchange) => void;
   /** The request's body while it is read whole. */
   #body: WholeBody | undefined;
   #reservedBytes = 0;
   #appliedAt = 0;
+  /** Its deadline has passed. What it started may go on for a moment. */
+  #hasExpired = false;
   #admittedAt = 0;
   /** The limit that its instance ran into. */
   protected limit: LimitName | undefined;
@@ -61,14 +63,12 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
     incoming: IncomingRequest,
     operation: HandledOperation,
     values: readonly string[],
-    over: (exchange: Exchange) => void,
   ) {
     this.context = context;
     this.incoming = incoming;
     this.front = incoming.front;
     this.operation = operation;
     this.#values = values;
-    this.#over = over;
     operation.app.traffic.entered();
   }
 
@@ -99,7 +99,7 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
 
   /** Starts the exchange. */
   run(): void {
-    this.context.ticker.add(this);
+    this.context.open.add(this);
     this.front.onClosed = this.#clientLeft;
     if (this.operation.admission.full) return this.#refuseQueueFull();
     this.receive();
@@ -236,13 +236,13 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
   };
 
   tick(nowMs: number): void {
-    if (this.isExpired(nowMs)) this.expire();
+    if (!this.#hasExpired && this.isExpired(nowMs)) this.expire();
   }
 
   protected expire(): void {
+    this.#hasExpired = true;
     this.refuseDeadline();
     this.cut("deadline");
-    this.context.ticker.remove(this);
   }
 
   protected isExpired(nowMs: number): boolean {
@@ -285,12 +285,11 @@ export abstract class Exchange implements Ticked, Applicant, BodyReceiver {
   /** Both sides are over: the receipt. */
   #close(): void {
     if (this.state !== "done") return;
-    this.context.ticker.remove(this);
     const { incoming, operation, verdict, instance, bytesIn, bytesOut } = this;
     const queueMs = this.#queueMs();
     this.context.log.exchange(toReceipt({ incoming, operation, verdict, instance, bytesIn, bytesOut, queueMs }, this.served()));
     operation.app.traffic.left();
-    this.#over(this);
+    this.context.open.remove(this);
   }
 
   /** How long it waited for a place; undefined: it has none yet. */

@@ -5,10 +5,10 @@
 import { Ticker } from "../core/ticker.ts";
 import type { Log } from "../telemetry/receipt.ts";
 import { BodyBudget } from "./body-budget.ts";
-import type { Exchange } from "./exchange.ts";
 import type { FrontExchange } from "./front.ts";
 import { HandedExchange } from "./handed-exchange.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
+import { OpenExchanges } from "./open-exchanges.ts";
 import { isHandled, type ServedOperation } from "./operation.ts";
 import type { Pages } from "./pages.ts";
 import { type Problem, problemStatus } from "./problem.ts";
@@ -34,13 +34,13 @@ const saneRequestId = /^[A-Za-z0-9._:+/=@-]{1,128}$/;
 export class Gateway {
   readonly #context: ServiceContext;
   readonly #pages: Pages | undefined;
-  readonly #open = new Set<Exchange>();
+  readonly #ticker = new Ticker();
+  readonly #open = new OpenExchanges(this.#ticker);
   #router: Router<ServedOperation> = new Router([]);
   #draining = false;
-  #idle: (() => void) | undefined;
 
   constructor({ log, timing, pages }: GatewayOptions) {
-    this.#context = { log, timing, ticker: new Ticker(), budget: new BodyBudget(bodyBytesHeldMax), upstreams: new UpstreamConnections() };
+    this.#context = { log, timing, open: this.#open, budget: new BodyBudget(bodyBytesHeldMax), upstreams: new UpstreamConnections() };
     this.#pages = pages;
   }
 
@@ -69,25 +69,22 @@ export class Gateway {
   /** From here new requests are refused; resolves when no exchange is open. */
   drain(): Promise<void> {
     this.#draining = true;
-    return new Promise((resolve) => {
-      if (this.#open.size === 0) resolve();
-      else this.#idle = resolve;
-    });
+    return this.#open.none();
   }
 
   /** Ends every open exchange. */
   abort(): void {
-    for (const exchange of this.#open) exchange.abort();
+    this.#open.abort();
   }
 
   close(): void {
-    this.#context.ticker.close();
+    this.#ticker.close();
     this.#context.upstreams.close();
   }
 
   /** Exchanges that are not over yet, programs that outlive their reply included. */
   get exchangesOpen(): number {
-    return this.#open.size;
+    return this.#open.count;
   }
 
   #serve(incoming: IncomingRequest, match: RouteMatch<ServedOperation>): void {
@@ -113,18 +110,9 @@ export class Gateway {
         return this.#answer(incoming, { kind: "not-acceptable", detail }, operation);
       }
     }
-    const exchange =
-      handler.kind === "service"
-        ? new ServiceExchange(this.#context, incoming, operation, values, this.#over)
-        : new HandedExchange(this.#context, incoming, operation, values, this.#over);
-    this.#open.add(exchange);
-    exchange.run();
+    if (handler.kind === "service") new ServiceExchange(this.#context, incoming, operation, values).run();
+    else new HandedExchange(this.#context, incoming, operation, values).run();
   }
-
-  readonly #over = (exchange: Exchange): void => {
-    this.#open.delete(exchange);
-    if (this.#open.size === 0) this.#idle?.();
-  };
 
   #nothing(incoming: IncomingRequest): void {
     const { front, target, requestId } = incoming;

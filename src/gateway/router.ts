@@ -140,6 +140,11 @@ function find<Operation>({ node, exact }: Root<Operation>, path: string, method:
   const own = exact.get(path);
   const exactly = own === undefined ? undefined : verb(own.verbs, method, undefined);
   if (exactly !== undefined) return { found: "operation", operation: exactly, values: noValues };
+  if (node.concrete.size === 0 && node.templated.length === 0) {
+    // Everything is served alike: the path need not be cut.
+    const any = verb(node.below, method, undefined);
+    if (any !== undefined) return { found: "operation", operation: any, values: noValues };
+  }
   // Raw text.
   const segments = path.slice(1).split("/");
   const values: string[] = [];

@@ -330,7 +330,6 @@ describe("a daemon's reply", () => {
     expect(whole.kept).toBe(true);
     using daemon = new RawDaemon(answering("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 3\r\n\r\n"));
     await using bed = new ServiceBed([daemon.port]);
-    using client = await bed.connect();
     let text = "";
     const socket = await Bun.connect({
       hostname: "127.0.0.1",

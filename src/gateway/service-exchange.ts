@@ -64,14 +64,8 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   #isActive = false;
   #quietSince = Infinity;
 
-  constructor(
-    context: ServiceContext,
-    incoming: IncomingRequest,
-    operation: HandledOperation,
-    values: readonly string[],
-    over: (exchange: Exchange) => void,
-  ) {
-    super(context, incoming, operation, values, over);
+  constructor(context: ServiceContext, incoming: IncomingRequest, operation: HandledOperation, values: readonly string[]) {
+    super(context, incoming, operation, values);
     this.#upstreams = context.upstreams;
     this.#waitsSince = incoming.receivedAt;
   }
