@@ -21,13 +21,15 @@ name: greedy
 base: /greedy
 sandbox: ${kind}
 timeout: 20s
-limits: { memory: 96Mi, pids: 64, cpu: 1.5 }
+limits: { memory: 96Mi, pids: 64, cpu: 1.5${kind === "container" ? ", tmp: 8Mi" : ""} }
 scale: { max: 1, concurrency: 4 }
 paths:
   /hog: { get: { inject: { cmd: ./hog.sh } } }
   /hogs-parent: { get: { inject: { cmd: ./parent.sh } } }
   /replies-first: { get: { inject: { cmd: ./replies-first.sh } } }
   /bomb: { get: { inject: { cmd: ./bomb.sh } } }
+  /fork-bomb: { get: { inject: { cmd: ./fork-bomb.sh } } }
+  /fills-disk: { get: { inject: { cmd: ./fills-disk.sh } } }
   /fails: { get: { inject: { cmd: ./fails.sh } } }
   /small: { get: { inject: { cmd: ./small.sh } } }
 `,
@@ -36,6 +38,8 @@ paths:
     "replies-first.sh": `#!/bin/sh\necho early | urocket reply --type text/plain\n./hog.sh\n`,
     // Never more than what it can start, and it ends by itself.
     "bomb.sh": `#!/bin/sh\ni=0\nwhile [ $i -lt 200 ]; do sleep 5 & i=$((i+1)); done\nexit 0\n`,
+    "fork-bomb.sh": "#!/bin/sh\nb() { b | b & }\nb\nsleep 1\nexit 1\n",
+    "fills-disk.sh": "#!/bin/sh\nhead -c 64000000 /dev/zero > /tmp/full && exit 0\nrm /tmp/full\nexit 7\n",
     "fails.sh": "#!/bin/sh\nexit 3\n",
     "small.sh": `#!/bin/sh\necho small | urocket reply --type text/plain\n`,
   });
@@ -150,6 +154,10 @@ for (const [kind, run] of runs)
         const bomb = await refused(host, "/greedy/bomb");
         expect(bomb).toMatchObject({ status: 502, line: { limit: "pids" } });
         expect(bomb.detail).toContain("without replying: the app's instance reached limits.pids of 64");
+        // A real one, which goes on for as long as it is let: nothing of it is left when its exchange is over.
+        const forkBomb = await refused(host, "/greedy/fork-bomb");
+        expect(forkBomb).toMatchObject({ status: 502, line: { limit: "pids" } });
+        if (kind === "container") expect((await refused(host, "/greedy/fills-disk")).line["exitCode"]).toBe(7);
         // A process counts until its parent, or whoever adopted it, has asked how it ended.
         await eventually("it serves again", async () => (await fetch(`${host.url}/greedy/small`)).status === 200);
 
