@@ -12,8 +12,8 @@ import { inside, type RootPlan } from "./container-root.ts";
 import type { ContainerTools } from "./container-tools.ts";
 import { groupName } from "./group-names.ts";
 import type { InstanceGroups } from "./instance-groups.ts";
-import { type MountLine, type MountNamespace, readOnlyLines } from "./mount-namespace.ts";
-import { readMounts } from "./mounts.ts";
+import type { MountNamespace } from "./mount-namespace.ts";
+import { type MountLine, readMounts, readOnlyLines } from "./mounts.ts";
 import type { Network, NetworkSlot } from "./network.ts";
 import { type ContainerPlan, followedBind, mappedUser, ociConfig, type OciMount, readOnlyBind, writableBind } from "./oci-config.ts";
 import { runCommand, stateFolder } from "./oci-runtime.ts";
@@ -92,6 +92,7 @@ export class ContainerBundle {
     const run = runCommand(this.#tools.runtime, { id: groupName(instance), folder: this.#folder, pidFile });
     const mounts = this.#shared.mounts();
     this.#mounts = mounts;
+    if (app === undefined) mounts?.hurry();
     const bornInGroups = groupPath === undefined || groups.births.every(({ version }) => version === 1);
     return {
       command: [...(mounts?.prefix ?? []), ...run],
@@ -132,7 +133,7 @@ export class ContainerBundle {
       });
     }
     this.#attached = targets;
-    await mounts.mount(lines);
+    await mounts.bind(lines);
   }
 
   async remove(): Promise<void> {

@@ -17,8 +17,8 @@ import { Container } from "./container-instance.ts";
 import { mapping, packageFolder } from "./container-paths.ts";
 import { makeSkeleton, planRoot } from "./container-root.ts";
 import { ContainerFailure, type ContainerTools, findContainerTools } from "./container-tools.ts";
-import { MountNamespace, readOnlyLines } from "./mount-namespace.ts";
-import { readMounts } from "./mounts.ts";
+import { MountNamespace } from "./mount-namespace.ts";
+import { readMounts, readOnlyLines } from "./mounts.ts";
 import type { Network } from "./network.ts";
 import type { RuntimeName } from "./oci-runtime.ts";
 import type { Confinement, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
@@ -63,6 +63,8 @@ export class ContainerSandbox implements Sandbox, SharedParts {
   readonly #roots = new Map<string | undefined, Promise<Root>>();
   readonly #lacking = new WeakMap<Confinement, Promise<readonly string[]>>();
   #mounts: MountNamespace | undefined;
+  /** Whose shell somebody ended. */
+  readonly #left: MountNamespace[] = [];
   seccompFilter: string | undefined;
   #rootsMade = 0;
   readonly #opened = new Set<string>();
@@ -102,7 +104,7 @@ export class ContainerSandbox implements Sandbox, SharedParts {
 
   /** Removes what was made. To be called when no container is left. */
   async close(): Promise<void> {
-    await this.#mounts?.close();
+    for (const mounts of [...this.#left, ...(this.#mounts === undefined ? [] : [this.#mounts])]) await mounts.close();
     await rm(this.folder, { recursive: true, force: true }).catch(() => {});
   }
 
@@ -112,6 +114,7 @@ export class ContainerSandbox implements Sandbox, SharedParts {
     if (tools === undefined || this.#mounts?.open === true) return this.#mounts;
     // The first, or after somebody ended its shell: with that what was mounted is gone for those that start now.
     this.#roots.clear();
+    if (this.#mounts !== undefined) this.#left.push(this.#mounts);
     this.#mounts = new MountNamespace(tools, join(this.folder, "lists"));
     const slots = join(this.folder, "slots");
     const hidden = hiddenGroups(this.tools.runtime.name);

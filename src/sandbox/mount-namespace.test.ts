@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
@@ -33,6 +33,14 @@ function open(): MountNamespace {
 }
 
 const runIn = (mounts: MountNamespace, ...cmd: string[]): string => Bun.spawnSync([...mounts.prefix, ...cmd]).stdout.toString();
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return "";
+  }
+}
+
 const bind = (): { source: string; target: string; type: string; options: string[] } => ({
   source: join(folder, "source"),
   target: join(folder, "target"),
@@ -50,6 +58,34 @@ asRoot("what is mounted in it is seen in it alone, paths with spaces too", async
   expect(runIn(mounts, "ls", join(folder, "target"))).toBe("");
   // What was given to mount(8) is not left behind.
   expect(readdirSync(join(folder, "lists"))).toEqual([]);
+});
+
+asRoot("what is bound in a hurry is bound as mount(8) does it, read-only, and a refusal is told", async () => {
+  const mounts = open();
+  mounts.hurry();
+  await mounts.bind([bind(), { ...bind(), source: join(folder, "target"), target: join(folder, "lists"), options: ["rbind"] }]);
+  expect(runIn(mounts, "cat", join(folder, "lists/file"))).toBe("of the source");
+  const written = Bun.spawnSync([...mounts.prefix, "touch", join(folder, "lists/new")]);
+  expect(written.stderr.toString()).toContain("Read-only");
+  await expect(mounts.bind([{ ...bind(), source: join(folder, "none") }])).rejects.toThrow(
+    /cannot mount .*none at .*: error 2 of mount\(2\)/,
+  );
+});
+
+asRoot("where the process that binds in a hurry was ended, mount(8) does it", async () => {
+  const mounts = open();
+  mounts.hurry();
+  await mounts.bind([]);
+  const pids = new Bun.Glob("*/cmdline").scanSync({ cwd: "/proc", onlyFiles: false });
+  const parent = String(process.pid);
+  for (const name of pids) {
+    const pid = name.split("/")[0] ?? "";
+    const [command, status] = ["cmdline", "status"].map((file) => textOf(`/proc/${pid}/${file}`));
+    if (command?.includes("mounter-main.ts") === true && status?.includes(`PPid:\t${parent}\n`) === true)
+      process.kill(Number(pid), "SIGKILL");
+  }
+  await mounts.bind([bind()]);
+  expect(runIn(mounts, "cat", join(folder, "target/file"))).toBe("of the source");
 });
 
 asRoot("many commands at once are answered each with its own", async () => {

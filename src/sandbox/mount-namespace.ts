@@ -9,7 +9,8 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { shellWord } from "../core/shell-word.ts";
-import { readMounts } from "./mounts.ts";
+import { Mounter } from "./mounter.ts";
+import type { MountLine } from "./mounts.ts";
 
 /** Reads commands, one a line; answers each with its number, its status and what it wrote, and a NUL. */
 const script = `trap '' HUP INT QUIT TERM
@@ -27,14 +28,6 @@ export interface MountTools {
   readonly umount: string;
 }
 
-/** A line of fstab(5). */
-export interface MountLine {
-  readonly source: string;
-  readonly target: string;
-  readonly type: string;
-  readonly options: readonly string[];
-}
-
 interface Waiting {
   resolve(output: string): void;
   reject(error: Error): void;
@@ -50,6 +43,7 @@ export class MountNamespace {
   #commands = 0;
   #lists = 0;
   #ended = false;
+  #mounter: Mounter | undefined;
 
   /**
    * Makes one.
@@ -91,8 +85,25 @@ export class MountNamespace {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(new Error("the shell that holds the containers' mounts was ended"));
       this.#waiting.set(number, { resolve, reject, command });
-      this.#tell(`${number} ${command}\n`);
+      void this.#tell(`${number} ${command}\n`);
     });
+  }
+
+  /** Keeps a process ready that binds in a fraction of the time, from now on, if this machine lets it. */
+  hurry(): void {
+    this.#mounter ??= new Mounter(this.prefix);
+  }
+
+  /** Binds in the order given, at once if it can. @throws Error with the kernel's or mount(8)'s words. */
+  async bind(lines: readonly MountLine[]): Promise<void> {
+    const mounter = this.#mounter;
+    try {
+      if (mounter?.open === true) return await mounter.mount(lines);
+    } catch (error) {
+      // It said why; or it ended, with its work undone.
+      if (mounter?.open === true) throw error;
+    }
+    await this.mount(lines);
   }
 
   /** Mounts in the order given, with one process. @throws Error with what mount(8) says. */
@@ -115,14 +126,18 @@ export class MountNamespace {
 
   /** Gives it up: containers that still run keep what they have. */
   async close(): Promise<void> {
-    void this.#shell.stdin.end();
-    await this.#shell.exited;
+    try {
+      await this.#shell.stdin.end();
+    } catch {
+      // It was ended before.
+    }
+    await Promise.all([this.#shell.exited, this.#mounter?.close()]);
   }
 
-  #tell(text: string): void {
+  async #tell(text: string): Promise<void> {
     try {
-      void this.#shell.stdin.write(text);
-      void this.#shell.stdin.flush();
+      await this.#shell.stdin.write(text);
+      await this.#shell.stdin.flush();
     } catch {
       this.#end();
     }
@@ -160,17 +175,6 @@ export class MountNamespace {
     for (const waiting of this.#waiting.values()) waiting.reject(new Error("the shell that holds the containers' mounts was ended"));
     this.#waiting.clear();
   }
-}
-
-/** A file or folder with what is mounted in it, each read-only. */
-export function readOnlyLines(source: string, target: string): MountLine[] {
-  const nested = readMounts().filter(({ point }) => point.startsWith(`${source}/`));
-  return [source, ...nested.map(({ point }) => point)].map((point) => ({
-    source: point,
-    target: target + point.slice(source.length),
-    type: "none",
-    options: ["bind", "ro", "nosuid", "nodev"],
-  }));
 }
 
 function fstabLine({ source, target, type, options }: MountLine): string {
