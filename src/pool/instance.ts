@@ -275,7 +275,7 @@ export class Instance implements PlaceHolder {
   beat(): void {
     const { at } = this.#state;
     if (at === "starting" || at === "frozen" || at === "stopped") return;
-    if (!this.#limits.beat(performance.now())) return this.#died("was ended", "memory");
+    if (!this.#limits.beat(performance.now())) return this.#died("was ended by the host", "memory");
     if (!this.watched) return;
     // Whoever is silent and has nothing left to do loops for nobody.
     if (this.#runnerWork === 0 && at === "unresponsive") this.#pulse.overdue();
