@@ -295,7 +295,8 @@ describe("Forwarded", () => {
   test("of any text is read or not, in time that grows with its length", () => {
     fc.assert(fc.property(fc.string(), (text) => void readForwarded(text)));
     expect(readForwarded(`for="${"\\a".repeat(8_000)}`)).toBeUndefined();
-    expect(readForwarded(" ".repeat(16_000) + "x")).toBeUndefined();
+    // With the square of their number this would take minutes.
+    for (const before of ["", ";", "a=b"]) expect(readForwarded(`${before}${" ".repeat(1_000_000)}@`)).toBeUndefined();
     expect(readForwarded(";".repeat(16_000))).toEqual([]);
   });
 });

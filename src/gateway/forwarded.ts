@@ -224,7 +224,7 @@ export interface ForwardedElement {
 }
 
 /** One pair, or a place where one may be missing, and what stands behind it. The value is a token or a quoted string. */
-const pair = /[ \t]*(?:([!#$%&'*+\-.^_`|~\w]+)=(?:([!#$%&'*+\-.^_`|~\w]+)|"((?:[^"\\]|\\.)*)"))?[ \t]*(,|;|$)/y;
+const pair = /[ \t]*(?:([!#$%&'*+\-.^_`|~\w]+)=(?:([!#$%&'*+\-.^_`|~\w]+)|"((?:[^"\\]|\\.)*)")[ \t]*)?(,|;|$)/y;
 
 /** @returns undefined: it is malformed. What a client has begun, a quote that never ends, must not swallow what a proxy adds. */
 export function readForwarded(line: string): ForwardedElement[] | undefined {
