@@ -52,3 +52,21 @@ test("a program's tree is found whole: children, those in sessions of their own,
   await program.exited;
   while (programTree(program.pid, mark).length > 0) await new Promise((resolve) => setImmediate(resolve));
 });
+
+test("whoever asks for a program's tree is not in it, nor is an init above that carries the same mark", async () => {
+  const mark = crypto.randomUUID();
+  const asker = `
+    import { programTree } from ${JSON.stringify(import.meta.resolve("./process-figures.ts"))};
+    const program = Bun.spawn(["sleep", "1000"], { stdin: "ignore", detached: true });
+    const names = new Map([[program.pid, "program"], [process.pid, "asker"], [process.ppid, "init"]]);
+    console.log(programTree(program.pid, "UROCKET_INSTANCE=${mark}").map((pid) => names.get(pid) ?? pid).join(" "));
+    program.kill("SIGKILL");`;
+  // The shell stays, as an init does, and has the mark from its own environment.
+  const init = Bun.spawn(["sh", "-c", `"$0" -e "$1"; exit $?`, process.execPath, asker], {
+    env: { PATH: "/usr/bin:/bin", UROCKET_INSTANCE: mark },
+    stdin: "ignore",
+    stdout: "pipe",
+  });
+  expect(await new Response(init.stdout).text()).toBe("program\n");
+  expect(await init.exited).toBe(0);
+});

@@ -94,12 +94,14 @@ export function processTree(roots: readonly number[]): number[] {
 /**
  * Every living process of a program that was started as the leader of a session of its own: its session, their
  * descendants, and whoever left the session but still carries `mark` ("REQUEST_ID=…") in the environment it was given.
+ * Whoever asks is never part of it, nor are those above: a container's init carries what its runner was given.
  */
 export function programTree(leader: number, mark: string): number[] {
   const processes = allProcesses();
+  const above = ancestorsOf(process.pid, processes);
   const roots = new Set([leader]);
   for (const line of processes) {
-    if (line.session === leader || (line.pid !== process.pid && !isDead(line) && carries(line.pid, mark))) roots.add(line.pid);
+    if (line.session === leader || (!above.has(line.pid) && !isDead(line) && carries(line.pid, mark))) roots.add(line.pid);
   }
   return descendants(processes, roots);
 }
@@ -125,6 +127,14 @@ export function processesWith(
 
 function isOwn(pid: number): boolean {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === process.getuid?.();
+}
+
+/** A process and those above it. */
+function ancestorsOf(pid: number, processes: readonly ProcessLine[]): Set<number> {
+  const parents = new Map(processes.map((line) => [line.pid, line.parent]));
+  const found = new Set<number>();
+  for (let at: number | undefined = pid; at !== undefined && !found.has(at); at = parents.get(at)) found.add(at);
+  return found;
 }
 
 function descendants(processes: readonly ProcessLine[], found: Set<number>): number[] {
