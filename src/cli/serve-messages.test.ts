@@ -23,6 +23,7 @@ const pets: ServedApp = {
   name: "pets",
   folder: "/srv/pets",
   sandbox: "process",
+  network: "open",
   operations: [
     { method: "GET", path: "/pets", validated: true, handled: true, handler: "function", operationId: "listPets" },
     { method: "POST", path: "/pets/new", validated: true, handled: false },
@@ -62,7 +63,15 @@ test("a start names every app with its operations and folder, then the address",
 
 test("a start tells where lines are taken, and where contracts are shown if they are", () => {
   const listeners = [{ name: "tcp:1234", url: "tcp://127.0.0.1:1234" }];
-  const fibber: ServedApp = { name: "fibber", folder: "/srv/fibber", sandbox: "process", operations: [], listeners, limitsNotHeld: [] };
+  const fibber: ServedApp = {
+    name: "fibber",
+    folder: "/srv/fibber",
+    sandbox: "process",
+    network: "open",
+    operations: [],
+    listeners,
+    limitsNotHeld: [],
+  };
   expect(said((stream) => tellStarted(stream, hostOf(fibber), { ...settings, docs: true }, "/srv"))).toEqual([
     "fibber: 0 operations, 1 listener from fibber",
     "  lines at tcp://127.0.0.1:1234",
@@ -115,6 +124,8 @@ test("a start tells which apps are in containers, and what they are connected by
 test("a start tells that containers without a bridge reach nothing", () => {
   const lines = said((stream) => tellStarted(stream, hostOf({ ...pets, sandbox: "container" }), settings, "/srv"));
   expect(lines[0]).toBe("warning: Containers reach nothing but themselves, whatever `network` says: a bridge needs root");
+  const app = { ...pets, sandbox: "container", network: "none" } as const;
+  expect(said((stream) => tellStarted(stream, hostOf(app), settings, "/srv"))[0]).not.toContain("warning");
 });
 
 test("a start tells limits that this machine does not let us hold", () => {

@@ -12,7 +12,8 @@ export function tellStarted(stream: Stream, host: RunningHost, { address, docs }
   for (const app of host.apps) {
     for (const limit of app.limitsNotHeld) warn(stream, { message: `${app.name}: ${limit}` });
   }
-  if (host.network === undefined && host.apps.some(({ sandbox }) => sandbox === "container")) warn(stream, loopbackAlone);
+  const wantsNetwork = host.apps.some(({ sandbox, network }) => sandbox === "container" && network !== "none");
+  if (wantsNetwork && host.network === undefined) warn(stream, loopbackAlone);
   if (!isLoopback(address)) warn(stream, exposure(address));
   for (const app of host.apps) {
     stream.line(

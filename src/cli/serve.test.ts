@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { eventually } from "../../tests/eventually.ts";
@@ -226,8 +227,8 @@ test("under npx, which hands no signal on, ends when npx is ended", async () => 
   );
 });
 
-/** What `serve` says as root in a network namespace of its own, where these programs cannot be run; it ends by itself. */
-async function serveWithout(tools: readonly string[], folder: string, ...flags: readonly string[]): Promise<{ code: number; err: string }> {
+/** `serve` as root in a network namespace of its own, where these programs cannot be run. */
+function startWithout(tools: readonly string[], folder: string, ...flags: readonly string[]): Bun.Subprocess<"ignore", "ignore", "pipe"> {
   const script = `for tool in ${tools.join(" ")}; do
       for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
         if [ -e "$folder/$tool" ]; then mount --bind /dev/null "$(readlink -f "$folder/$tool")" 2>/dev/null || true; fi
@@ -237,7 +238,15 @@ async function serveWithout(tools: readonly string[], folder: string, ...flags: 
   const child = Bun.spawn(["unshare", "--net", "--mount", "sh", "-euc", script, binary, folder, "-p", "0", ...flags], {
     env: ownEnvironment(),
     stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
   });
+  cleanups.push(() => child.kill("SIGKILL"));
+  return child;
+}
+
+/** As `startWithout`, of one that ends by itself. */
+async function serveWithout(tools: readonly string[], folder: string, ...flags: readonly string[]): Promise<{ code: number; err: string }> {
+  const child = startWithout(tools, folder, ...flags);
   const [err, code] = await Promise.all([child.stderr.text(), child.exited]);
   return { code, err };
 }
@@ -261,6 +270,23 @@ requireContainerTools(
       code: 1,
       err: expect.stringMatching(/^error: .*nft cannot be found\n {2}.*nftables/) as string,
     });
+  },
+  30_000,
+);
+
+requireContainerTools(
+  "serves apps that ask for no network where none can be made",
+  async () => {
+    const folder = slowApp();
+    appendFileSync(join(folder, "urocket-service.yaml"), "\nsandbox: container\nnetwork: none\n");
+    const host = startWithout(["nft", "ip"], folder);
+    let told = "";
+    for await (const chunk of host.stderr) {
+      told += Buffer.from(chunk).toString();
+      if (told.includes("Serving at")) host.kill("SIGTERM");
+    }
+    expect([await host.exited, told]).toEqual([0, expect.stringContaining("in containers") as string]);
+    expect(told).not.toContain("warning");
   },
   30_000,
 );

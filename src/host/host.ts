@@ -2,6 +2,7 @@
  * What `urocket serve` runs: every part wired together, in one process. It is started with folders and stops in order;
  * the command line turns its outcomes into words and exit codes.
  */
+import type { NetworkMode } from "../config/app.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { ProgramSample } from "../link/messages.ts";
 import type { InstanceSample } from "../telemetry/instance-sample.ts";
@@ -72,6 +73,8 @@ export interface ServedApp {
   readonly folder: string;
   /** What confines its instances. */
   readonly sandbox: "process" | "container";
+  /** What they reach, where they are containers. */
+  readonly network: NetworkMode;
   readonly operations: readonly {
     readonly method: string;
     readonly path: string;

@@ -65,7 +65,7 @@ export class Revision {
         sandbox: confinings.sandbox,
         spares: confinings.spares,
         confinement: this.#confinement,
-        servicePlacesMax: app.scale.concurrency,
+        ...(service === undefined ? {} : { servicePlacesMax: app.scale.concurrency }),
         balance: app.balance,
         scale: app.scale,
         recycle: app.recycle,

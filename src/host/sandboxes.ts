@@ -1,6 +1,6 @@
 /**
- * The sandboxes that a host's apps need: each kind made when the first app asks for it, with runners started ahead in it. A
- * machine without what containers need serves every other app all the same.
+ * The sandboxes that a host's apps need: each kind made when the first app asks for it, with runners started ahead in it; and the
+ * network of containers likewise. A machine without what containers, or their network, need serves every other app all the same.
  */
 import type { App } from "../config/app.ts";
 import { Spares } from "../pool/spares.ts";
@@ -31,7 +31,7 @@ export class Sandboxes {
   readonly #kinds = new Map<App["sandbox"], Confinings>();
   #network: Network | undefined;
   #containers: ContainerSandbox | undefined;
-  #opening: Promise<void> | undefined;
+  #preparing: Promise<void> | undefined;
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
@@ -43,10 +43,8 @@ export class Sandboxes {
    */
   async prepare(apps: readonly App[]): Promise<void> {
     for (const app of apps) {
-      const kind = this.kindOf(app);
-      if (this.#kinds.has(kind)) continue;
-      if (kind === "container") await this.#open();
-      else this.#add(processSandbox());
+      this.#preparing = this.#prepare(app);
+      await this.#preparing;
     }
   }
 
@@ -61,7 +59,7 @@ export class Sandboxes {
     return found;
   }
 
-  /** What containers are connected by; undefined: there is no container, or this user may not make networks. */
+  /** What containers are connected by; undefined: none asks for it, or this user may not make networks. */
   get network(): Network | undefined {
     return this.#network;
   }
@@ -78,31 +76,27 @@ export class Sandboxes {
 
   /** Removes what was made. To be called when no instance is left. */
   async close(): Promise<void> {
-    await this.#opening?.catch(() => {});
+    await this.#preparing?.catch(() => {});
     await this.#containers?.close();
     await this.#network?.close();
   }
 
-  async #open(): Promise<void> {
-    this.#opening ??= this.#openContainers();
-    try {
-      await this.#opening;
-    } finally {
-      this.#opening = undefined;
-    }
+  async #prepare(app: App): Promise<void> {
+    const kind = this.kindOf(app);
+    if (!this.#kinds.has(kind)) this.#add(kind === "container" ? await this.#openContainers() : processSandbox());
+    if (kind === "container" && app.network !== "none") await this.#connect();
   }
 
-  async #openContainers(): Promise<void> {
-    const { settings, folder, warn } = this.#options;
-    this.#network = process.getuid?.() === 0 ? await openNetwork(settings.network, warn) : undefined;
-    try {
-      this.#containers = await openContainers({ folder, network: this.#network, warn });
-    } catch (error) {
-      await this.#network?.close();
-      this.#network = undefined;
-      throw error;
-    }
-    this.#add(this.#containers);
+  async #openContainers(): Promise<ContainerSandbox> {
+    const { folder, warn } = this.#options;
+    return (this.#containers = await openContainers({ folder, warn }));
+  }
+
+  /** Containers that start from now on have a network. */
+  async #connect(): Promise<void> {
+    if (this.#containers === undefined || this.#network !== undefined || process.getuid?.() !== 0) return;
+    const { settings, warn } = this.#options;
+    this.#containers.network = this.#network = await openNetwork(settings.network, warn);
   }
 
   #add(sandbox: Sandbox): void {

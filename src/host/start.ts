@@ -185,6 +185,7 @@ class Host implements RunningHost {
       name: loaded.app.name,
       folder,
       sandbox,
+      network: loaded.app.network,
       operations: loaded.operations.map(({ method, path, handler, contract }) => ({
         method,
         path: loaded.app.base + path,

@@ -59,7 +59,8 @@ export class ContainerSandbox implements Sandbox, SharedParts {
   readonly #runFolder: string;
   readonly tools: ContainerTools;
   readonly folder: string;
-  readonly network: Network | undefined;
+  /** Of containers that start from now on. */
+  network: Network | undefined;
   readonly #roots = new Map<string | undefined, Promise<Root>>();
   readonly #lacking = new WeakMap<Confinement, Promise<readonly string[]>>();
   #mounts: MountNamespace | undefined;
