@@ -5,6 +5,9 @@ import { eventually } from "./eventually.ts";
 export class DaemonConnection {
   /** All that has come, as Latin-1. */
   received = "";
+  receivedBytes = 0;
+  /** From here on what comes is counted only. */
+  forgets = false;
   /** The proxy has half-closed. */
   hasEnded = false;
   isClosed = false;
@@ -87,7 +90,8 @@ export class RawDaemon implements Disposable {
           this.connections.push(socket.data);
         },
         data: (socket, chunk) => {
-          socket.data.received += chunk.toString("latin1");
+          socket.data.receivedBytes += chunk.length;
+          if (!socket.data.forgets) socket.data.received += chunk.toString("latin1");
           script(socket.data, this);
         },
         drain: (socket) => socket.data.flush(),

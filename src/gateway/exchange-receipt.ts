@@ -21,16 +21,17 @@ export interface ExchangeFacts {
   readonly bytesOut: number;
   /** How long it waited for a place; absent: it never got one. */
   readonly queueMs: number | undefined;
+  readonly totalMs: number;
 }
 
 /** What only some kinds of operations have; `Receipt` says of what each is. */
 export type Served = Pick<Receipt, "program" | "functionMs" | "span" | "serviceMs" | "attempts" | "limit">;
 
 export function toReceipt(
-  { incoming, operation, verdict, instance, bytesIn, bytesOut, queueMs }: ExchangeFacts,
+  { incoming, operation, verdict, instance, bytesIn, bytesOut, queueMs, totalMs }: ExchangeFacts,
   { program, functionMs, span, serviceMs, attempts, limit }: Served,
 ): Receipt {
-  const { front, target, requestId, exchangeId, receivedAt } = incoming;
+  const { front, target, requestId, exchangeId } = incoming;
   // One shape for all receipts, and nothing spread: one is made for every request.
   return {
     requestId,
@@ -47,7 +48,7 @@ export function toReceipt(
     detail: verdict.detail,
     bytesIn,
     bytesOut,
-    totalMs: performance.now() - receivedAt,
+    totalMs,
     queueMs,
     program,
     functionMs,

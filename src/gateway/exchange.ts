@@ -58,12 +58,7 @@ export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver 
   /** The limit that its instance ran into. */
   protected limit: LimitName | undefined;
 
-  constructor(
-    context: ExchangeContext,
-    incoming: IncomingRequest,
-    operation: HandledOperation,
-    values: readonly string[],
-  ) {
+  constructor(context: ExchangeContext, incoming: IncomingRequest, operation: HandledOperation, values: readonly string[]) {
     this.context = context;
     this.incoming = incoming;
     this.front = incoming.front;
@@ -86,7 +81,7 @@ export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver 
   protected abstract forget(): void;
   /** What it is doing, for the sentence that says where its deadline passed. */
   protected abstract doing(): string;
-  /** The value of `Server-Timing`. */
+  /** The value of `Server-Timing` with what only some kinds know. */
   protected abstract timing(totalMs: number, queueMs: number | undefined): string;
   /** What the receipt tells of how it was served. */
   protected abstract served(): Served;
@@ -133,7 +128,7 @@ export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver 
     this.#appliedAt = performance.now();
     switch (this.operation.admission.apply(this)) {
       case "admitted":
-        return this.admitted();
+        return this.#enter(this.#appliedAt);
       case "queued":
         this.step("enqueue");
         return;
@@ -153,7 +148,12 @@ export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver 
   // Through the instance
 
   admitted(): void {
-    this.#admittedAt = performance.now();
+    this.#enter(performance.now());
+  }
+
+  /** A place is its own from now on. */
+  #enter(nowMs: number): void {
+    this.#admittedAt = nowMs;
     if (this.isExpired(this.#admittedAt)) {
       // The place came in the same tick as the deadline: nothing is started for nobody.
       this.refuseDeadline();
@@ -178,9 +178,10 @@ export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver 
 
   /** Nothing is left of it on its instance. */
   protected leave(): void {
+    const nowMs = performance.now();
     this.holdsPlace = false;
-    this.operation.admission.release(performance.now() - this.#admittedAt);
-    this.#close();
+    this.operation.admission.release(nowMs - this.#admittedAt);
+    this.#close(nowMs);
   }
 
   // Outgoing
@@ -193,8 +194,13 @@ export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver 
   protected mark(headers: string[]): string[] {
     headers.push("x-request-id", this.incoming.requestId);
     if (this.instance !== undefined) headers.push("x-urocket-instance", this.instance);
-    if (this.context.timing) headers.push("server-timing", this.timing(performance.now() - this.incoming.receivedAt, this.#queueMs()));
+    if (this.context.timing) headers.push("server-timing", this.serverTiming());
     return headers;
+  }
+
+  /** The value of `Server-Timing`. */
+  protected serverTiming(): string {
+    return this.timing(performance.now() - this.incoming.receivedAt, this.#queueMs());
   }
 
   // Refusals and other ends
@@ -278,16 +284,17 @@ export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver 
     this.forget();
     this.context.budget.release(this.#reservedBytes);
     this.#reservedBytes = 0;
-    if (!this.holdsPlace) this.#close();
+    if (!this.holdsPlace) this.#close(performance.now());
     return true;
   }
 
   /** Both sides are over: the receipt. */
-  #close(): void {
+  #close(nowMs: number): void {
     if (this.state !== "done") return;
     const { incoming, operation, verdict, instance, bytesIn, bytesOut } = this;
     const queueMs = this.#queueMs();
-    this.context.log.exchange(toReceipt({ incoming, operation, verdict, instance, bytesIn, bytesOut, queueMs }, this.served()));
+    const totalMs = nowMs - incoming.receivedAt;
+    this.context.log.exchange(toReceipt({ incoming, operation, verdict, instance, bytesIn, bytesOut, queueMs, totalMs }, this.served()));
     operation.app.traffic.left();
     this.context.open.remove(this);
   }

@@ -146,20 +146,20 @@ describe("a request to a daemon", () => {
   });
 
   test("whose body is long goes on with its length, at the daemon's pace", async () => {
+    const length = 256 * 1024 * 1024;
     using daemon = new RawDaemon();
-    await using bed = new ServiceBed([daemon.port], { bodyBytesMax: 64 * 1024 * 1024 });
-    const length = 32 * 1024 * 1024;
+    await using bed = new ServiceBed([daemon.port], { bodyBytesMax: length });
     const client = new Uploader(length);
     await client.start(bed.port, `PUT /up HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`);
     const connection = await daemon.connection(0);
     await connection.has("\r\n\r\n");
+    connection.forgets = true;
     connection.pause();
     await stays("the client is made to wait", () => client.sentBytes);
-    // The rest is in the kernel's buffers.
-    expect(client.sentBytes - connection.received.length).toBeLessThan(length / 2);
-    expect(client.sentBytes).toBeLessThan(length);
+    // The rest is in the kernel's buffers, which may have become large.
+    expect(client.sentBytes - connection.receivedBytes).toBeLessThan(length / 2);
     connection.resume();
-    await eventually("all of it has come", () => connection.received.length > length);
+    await eventually("all of it has come", () => connection.receivedBytes > length);
     connection.send(ok("taken"));
     await eventually("it is answered", () => client.received.endsWith("taken"));
     client.end();
@@ -361,7 +361,7 @@ describe("a daemon's reply", () => {
   });
 
   test("that is long goes on with its length, at the client's pace", async () => {
-    const length = 64 * 1024 * 1024;
+    const length = 256 * 1024 * 1024;
     using daemon = new RawDaemon((connection) => {
       connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`);
       connection.send(Buffer.alloc(length, "y"));

@@ -182,10 +182,19 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     if (connection === undefined || this.step("reply") === undefined) return;
     this.#serviceMs = performance.now() - this.#sentAt;
     if (this.#isToJudge(head.status)) return this.#startJudging(head, body, last);
-    const headers = connection.headersOf(head).slice();
-    if (typeof head.framing === "number" && (!last || this.front.method === "HEAD")) headers.push("content-length", String(head.framing));
+    const headers = this.#headersOf(connection, head, last);
     if (last && trailers === undefined) this.#respondWhole(head.status, headers, body);
     else this.#respondPiecemeal(head.status, headers, body, last, trailers);
+  }
+
+  /** Most answers have those of the reply and nothing else. */
+  #headersOf(connection: UpstreamConnection, head: ReplyHead, last: boolean): HeaderList {
+    const headers = connection.headersOf(head, this.incoming.requestId);
+    const tellsLength = typeof head.framing === "number" && (!last || this.front.method === "HEAD");
+    if (!tellsLength && !this.context.timing) return headers;
+    const more = tellsLength ? [...headers, "content-length", String(head.framing)] : [...headers];
+    if (this.context.timing) more.push("server-timing", this.serverTiming());
+    return more;
   }
 
   data(chunk: Uint8Array, last: boolean, trailers: HeaderList | undefined): void {
@@ -194,19 +203,19 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     else this.#pass(chunk, last, trailers);
   }
 
-  #respondWhole(status: number, headers: string[], body: Uint8Array): void {
+  #respondWhole(status: number, headers: HeaderList, body: Uint8Array): void {
     this.#release("sound");
     this.countSent(status, body.byteLength);
-    this.front.respond(status, this.mark(headers), body);
+    this.front.respond(status, headers, body);
     this.finish({ status });
     this.leave();
   }
 
-  #respondPiecemeal(status: number, headers: string[], body: Uint8Array, last: boolean, trailers: HeaderList | undefined): void {
+  #respondPiecemeal(status: number, headers: HeaderList, body: Uint8Array, last: boolean, trailers: HeaderList | undefined): void {
     this.streams = true;
     this.verdict = { status };
     this.front.onWritable = () => this.#clientTookAll();
-    this.front.begin(status, this.mark(headers));
+    this.front.begin(status, headers);
     this.#pass(body, last, trailers);
   }
 
@@ -253,7 +262,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     } catch (error) {
       return this.fail(error);
     }
-    if (judgement.ok) this.#respondWhole(judged.status, judgement.headers, judgement.body);
+    if (judgement.ok) this.#respondWhole(judged.status, this.mark(judgement.headers), judgement.body);
     else this.#giveUp(judgement.problem, "sound");
   }
 

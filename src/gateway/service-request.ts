@@ -50,7 +50,7 @@ export function writeRequestHead(target: Uint8Array, request: ServiceRequest): n
     if (!hops.has(name) && !isOurs(name) && name !== request.omitted) at = writeHeader(target, at, name, headers[index + 1] as string);
   }
   at = writeHeader(target, at, "x-request-id", requestId);
-  at = writeHeaders(target, at, front.forwarding);
+  at = writeForwarding(target, at, front.forwarding);
   at = writeFraming(target, at, request);
   if (upgrade !== undefined) at = writeHeader(target, write(target, at, "connection: upgrade\r\n"), "upgrade", upgrade);
   else if (acceptsTrailers(headers)) at = write(target, at, "te: trailers\r\nconnection: te\r\n");
@@ -67,11 +67,18 @@ function writeFraming(target: Uint8Array, at: number, { front: { method }, body,
   return method === "POST" || method === "PUT" || method === "PATCH" ? write(target, at, "content-length: 0\r\n") : at;
 }
 
-function writeHeaders(target: Uint8Array, at: number, headers: HeaderList): number {
-  for (let index = 0; index < headers.length; index += 2) {
-    at = writeHeader(target, at, headers[index] as string, headers[index + 1] as string);
+/** What the requests of a client have in common, as bytes. */
+const forwardings = new WeakMap<HeaderList, Uint8Array>();
+
+function writeForwarding(target: Uint8Array, at: number, forwarding: HeaderList): number {
+  let bytes = forwardings.get(forwarding);
+  if (bytes === undefined) {
+    let text = "";
+    for (let index = 0; index < forwarding.length; index += 2) text += `${forwarding[index]}: ${forwarding[index + 1]}\r\n`;
+    forwardings.set(forwarding, (bytes = Buffer.from(text, "latin1")));
   }
-  return at;
+  if (at + bytes.length <= target.length) target.set(bytes, at);
+  return at + bytes.length;
 }
 
 function writeHeader(target: Uint8Array, at: number, name: string, value: string): number {

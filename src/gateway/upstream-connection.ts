@@ -30,6 +30,7 @@ export interface TunnelUser {
 
 /** Where connections are kept. */
 export interface UpstreamKeeper {
+  readonly instance: string;
   /** Takes one that can be used again. */
   keep(connection: UpstreamConnection): void;
   /** One that was kept is of no use any more. */
@@ -61,7 +62,7 @@ export class UpstreamConnection implements WireUser {
   /** Our side is half-closed when what waits has gone. */
   #shutsDown = false;
   #head: ReplyHead | undefined;
-  #headers: readonly string[] = [];
+  #headers: string[] = [];
 
   /** @param user is told when it is there. */
   constructor(keeper: UpstreamKeeper, user: UpstreamUser) {
@@ -134,12 +135,19 @@ export class UpstreamConnection implements WireUser {
     this.#wire?.resume();
   }
 
-  /** The reply's headers as a client may have them, without the length of its body where that is a number. */
-  headersOf(head: ReplyHead): readonly string[] {
-    if (head === this.#head) return this.#headers;
-    this.#head = head;
-    this.keptMs = keptMs(head.headers);
-    return (this.#headers = replyHeaders(head));
+  /**
+   * The reply's headers as a client may have them, without the length of its body where that is a number, with its request's id.
+   * @returns the same list again for the same head: it is good until the next reply.
+   */
+  headersOf(head: ReplyHead, requestId: string): readonly string[] {
+    let headers = this.#headers;
+    if (head !== this.#head) {
+      this.#head = head;
+      this.keptMs = keptMs(head.headers);
+      headers = this.#headers = [...replyHeaders(head), "x-urocket-instance", this.#keeper.instance, "x-request-id", ""];
+    }
+    headers[headers.length - 1] = requestId;
+    return headers;
   }
 
   /** The reply is whole: the connection is kept for the next request, where it can be. */

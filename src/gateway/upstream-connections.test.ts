@@ -25,7 +25,7 @@ async function ask(pool: UpstreamPool, waiting = pool.take(true)): Promise<Upstr
       writable: () => {},
       interim: () => {},
       head: (head) => {
-        opened.headersOf(head);
+        opened.headersOf(head, "id");
         resolve(opened);
       },
       data: () => {},

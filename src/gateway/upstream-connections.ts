@@ -91,6 +91,10 @@ export class UpstreamPool implements UpstreamKeeper {
     this.#clock = clock;
   }
 
+  get instance(): string {
+    return this.#upstream.instance;
+  }
+
   get idle(): number {
     return this.#idle.length;
   }
