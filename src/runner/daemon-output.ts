@@ -3,7 +3,7 @@
  * again (nginx does), which fails on the socket pairs of `Bun.spawn`'s own "pipe"; these take their place where there are none.
  */
 import { closeSync } from "node:fs";
-import { makePipe, type Pipe } from "./kernel-pipe.ts";
+import { makePipe, type Pipe } from "../sandbox/kernel-pipe.ts";
 import { OutputLines, type TakeLine } from "./output-lines.ts";
 
 export const daemonStreams = ["stdout", "stderr"] as const;
