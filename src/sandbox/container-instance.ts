@@ -16,12 +16,12 @@ import {
   removeInstanceGroups,
   spawnInGroups,
 } from "./instance-groups.ts";
+import { keepTail } from "./last-words.ts";
 import type { NetworkSlot } from "./network.ts";
 import { processStart } from "./process-figures.ts";
 import type { Confined, Confinement, InstanceLimits, InstanceUsage, RunnerProcess } from "./sandbox.ts";
 import { usageOf } from "./usage.ts";
 
-const lastWordsCharactersMax = 4096;
 /** From `kill` until its processes are looked for one by one, in ms. */
 const killMs = 2_000;
 const releaseAfterMs = 100;
@@ -285,19 +285,6 @@ function signal(pid: number, name: "SIGSTOP" | "SIGCONT"): void {
     process.kill(pid, name);
   } catch {
     // Gone: its end is told by itself.
-  }
-}
-
-async function keepTail(stream: ReadableStream<Uint8Array>, keep: (text: string) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  let tail = "";
-  try {
-    for await (const chunk of stream) {
-      tail = (tail + decoder.decode(chunk, { stream: true })).slice(-lastWordsCharactersMax);
-      keep(tail);
-    }
-  } catch {
-    // The pipe broke with the process; what came is kept.
   }
 }
 

@@ -15,6 +15,7 @@ import {
   removeInstanceGroups,
   spawnInGroups,
 } from "./instance-groups.ts";
+import { keepTail } from "./last-words.ts";
 import type { SpawnOptions } from "./memory-slots.ts";
 import { processesWith, programTree } from "./process-figures.ts";
 import type { Confined, Confinement, InstanceUsage, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
@@ -32,7 +33,6 @@ export function processSandbox(): Sandbox {
 const runnerSource = fileURLToPath(new URL("../runner/main.ts", import.meta.url));
 const releaseAfterMs = 100;
 const guard = new FrozenGuard();
-const lastWordsCharactersMax = 4096;
 /** Rounds of ending what an instance left: each finds what was started since the one before. */
 const sweepRoundsMax = 20;
 
@@ -161,19 +161,6 @@ export function endProcessesOf(runFolder: string): number {
   );
   for (const pid of found) endProcess(pid);
   return found.size;
-}
-
-async function keepTail(stream: ReadableStream<Uint8Array>, keep: (text: string) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  let tail = "";
-  try {
-    for await (const chunk of stream) {
-      tail = (tail + decoder.decode(chunk, { stream: true })).slice(-lastWordsCharactersMax);
-      keep(tail);
-    }
-  } catch {
-    // The pipe broke with the process; what came is kept.
-  }
 }
 
 /** Ends every process that a dead runner left: those in its groups, and those that carry its instance's id. */
