@@ -48,6 +48,13 @@ export const budgets = {
   /** PSS of an idle function instance, one of fifty; of an idle host with a spare. */
   idleInstanceMegabytes: 6,
   idleHostMegabytes: 90,
+  /** The same in a container, p50. */
+  containerSpareP50Ms: 8,
+  containerByCrunP50Ms: 25,
+  containerByRuncP50Ms: 45,
+  /** Requests/s to three daemons, over each proxy before the same three. */
+  proxiedToNginx: 1.0,
+  proxiedToHaproxy: 0.9,
   /** Lines over TCP, against a C server that answers in the accepting process. */
   keptLinesToC: 0.45,
   deepLinesToC: 0.4,

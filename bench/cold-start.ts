@@ -1,6 +1,6 @@
 /**
- * `cold-start`: from scaled to zero to the first answered byte, by a waiting spare, without one, and from a frozen instance; beside
- * it what starting a process for the answer takes at the least. Then what idle instances and an idle host take of memory.
+ * `cold-start`: from scaled to zero to the first answered byte, by a waiting spare, without one, and from a frozen instance, in processes
+ * and in containers; beside it what starting a process or a container for the answer takes at the least. Then what idle instances and an idle host take of memory.
  */
 import { join } from "node:path";
 import { atMost, budgets, notMeasured, type Verdict } from "./budgets.ts";
@@ -8,9 +8,12 @@ import { benchFolder } from "./measure/build-folder.ts";
 import type { Progress } from "./measure/comparison.ts";
 import { askOnce, startOnce, type FirstByte } from "./measure/first-byte.ts";
 import { untilAnswered, type Question, type Server } from "./measure/server.ts";
-import { greeting, prepareStarts } from "./peers/starts.ts";
+import { environmentFor, runtimes, type Runtime } from "./peers/containers.ts";
+import { prepareRawContainers } from "./peers/raw-containers.ts";
+import { greeting, prepareStarts, smallScript } from "./peers/starts.ts";
 import { startUrocket } from "./peers/urocket.ts";
 import type { Ground } from "./process/ground.ts";
+import { hostProcesses, instancesOf } from "./process/host-processes.ts";
 import { memoryOf, processTree, type ProcessStat } from "./process/proc-stat.ts";
 import { median, percentile } from "./statistics.ts";
 import { formatNumber } from "./table.ts";
@@ -23,6 +26,8 @@ export interface ColdStartOptions {
   readonly parts: readonly ColdPart[];
   /** Starts of each kind. */
   readonly runs: number;
+  /** Why there can be no containers here; undefined: there can. */
+  readonly containersLack: string | undefined;
   readonly progress: Progress;
 }
 
@@ -58,23 +63,29 @@ interface Series {
 const spareSmall = "with a spare";
 const bareSmall = "without a spare";
 const frozen = "from frozen";
+const containerSpare = "container, with a spare";
+const containerBare = (runtime: Runtime): string => `container, without a spare, by ${runtime}`;
+const containerFrozen = "container, from frozen";
 
 export async function runColdStart(ground: Ground, options: ColdStartOptions): Promise<ColdStartReport> {
   const starts = options.parts.includes("starts") ? await measureStarts(ground, options) : [];
   const memory = options.parts.includes("memory") ? await measureMemory(ground, options.progress) : [];
-  const verdicts = [...(starts.length > 0 ? judgeStarts(starts) : []), ...memory.map(judgeMemory)];
+  const verdicts = [...(starts.length > 0 ? judgeStarts(starts, options.containersLack) : []), ...memory.map(judgeMemory)];
   return { starts, memory, verdicts };
 }
 
-async function measureStarts(ground: Ground, { runs, progress }: ColdStartOptions): Promise<readonly StartSeries[]> {
+async function measureStarts(ground: Ground, { runs, containersLack, progress }: ColdStartOptions): Promise<readonly StartSeries[]> {
   const references = await prepareStarts(ground);
+  const containers = containersLack === undefined ? await containerSeries(ground) : [];
+  const rawContainers = containersLack === undefined ? prepareRawContainers(ground, smallScript(ground)) : [];
   const series: readonly Series[] = [
     { name: spareSmall, once: await coldHost(ground, "cold", 1) },
     { name: bareSmall, once: await coldHost(ground, "cold", 0) },
     { name: `${spareSmall}, a schema library`, once: await coldHost(ground, "cold-schema", 1) },
     { name: `${bareSmall}, a schema library`, once: await coldHost(ground, "cold-schema", 0) },
     { name: frozen, once: await frozenHost(ground) },
-    ...references.map((start) => ({ name: start.name, once: () => startOnce(ground, start) })),
+    ...containers,
+    ...[...references, ...rawContainers].map((start) => ({ name: start.name, once: () => startOnce(ground, start) })),
   ];
   const results = series.map(({ name }) => ({ name, us: [] as number[], faults: [] as string[] }));
   for (let run = 0; run < runs; run++) {
@@ -108,6 +119,30 @@ function startApp(ground: Ground, app: string, spares: number): Server {
   return startUrocket(ground, `${app}-${spares}`, join(benchFolder, "apps", app), { env });
 }
 
+/** Each by a host, and a bridge, of its own. */
+async function containerSeries(ground: Ground): Promise<readonly Series[]> {
+  const cold = async (runtime: Runtime, spares: number): Promise<Series["once"]> => {
+    const server = startContained(ground, "cold", runtime, spares);
+    await untilAnswered(`cold in a container by ${runtime}`, server, question);
+    return () => askOnce(ground, server.port, question, () => untilContainers(server, spares));
+  };
+  const server = startContained(ground, "frozen", "crun", 0);
+  const fromFrozen = async (): Promise<FirstByte> => {
+    await untilAnswered("the container to be frozen", server, question);
+    return askOnce(ground, server.port, question, () => untilFrozen(server));
+  };
+  return [
+    { name: containerSpare, once: await cold("crun", 1) },
+    ...(await Promise.all(runtimes.map(async (runtime) => ({ name: containerBare(runtime), once: await cold(runtime, 0) })))),
+    { name: containerFrozen, once: fromFrozen },
+  ];
+}
+
+function startContained(ground: Ground, app: string, runtime: Runtime, spares: number): Server {
+  const env = { ...environmentFor(ground, runtime), UROCKET_SPARES: String(spares), UROCKET_SANDBOX: "container" };
+  return startUrocket(ground, `${app}-${runtime}-${spares}`, join(benchFolder, "apps", app), { env });
+}
+
 const lookEveryMs = 10;
 /** Longer than between the taking of a spare and the start of the next. */
 const unchangedMs = 150;
@@ -115,26 +150,40 @@ const patienceMs = 10_000;
 
 /** Until the server has just so many processes and none came or went for a while. Resolves to what is wrong. */
 async function untilAtRest(server: Server, processes: number): Promise<string | undefined> {
+  return until(server, unchanged(processes, "processes"));
+}
+
+/** Until just so many containers are left, which have not changed for a while. */
+async function untilContainers(server: Server, containers: number): Promise<string | undefined> {
+  const isWhole = unchanged(containers, "containers");
+  return until(server, (_, host) => isWhole([...instancesOf(host).keys()].map((name) => ({ pid: name }))));
+}
+
+/** Whether there are so many of something, the same for long enough. */
+function unchanged(count: number, what: string): (all: readonly { readonly pid: number | string }[]) => string | undefined {
   let last = "";
   let since = performance.now();
-  return until(server, (tree) => {
-    const now = tree.map(({ pid }) => pid).join(" ");
+  return (all) => {
+    const now = all.map(({ pid }) => pid).join(" ");
     if (now !== last) since = performance.now();
     last = now;
-    if (tree.length === processes && performance.now() - since >= unchangedMs) return undefined;
-    return `it did not come to rest: ${tree.length} processes instead of ${processes}`;
-  });
+    if (all.length === count && performance.now() - since >= unchangedMs) return undefined;
+    return `it did not come to rest: ${all.length} ${what} instead of ${count}`;
+  };
 }
 
 function untilFrozen(server: Server): Promise<string | undefined> {
   return until(server, (tree) => (tree.some(({ state }) => state === "T") ? undefined : "no instance was frozen"));
 }
 
-async function until(server: Server, missing: (tree: readonly ProcessStat[]) => string | undefined): Promise<string | undefined> {
-  const roots = server.processes.map(({ pid }) => pid);
+async function until(
+  server: Server,
+  missing: (tree: readonly ProcessStat[], host: number) => string | undefined,
+): Promise<string | undefined> {
+  const host = server.processes[0]?.pid ?? 0;
   const givenUpAt = performance.now() + patienceMs;
   for (;;) {
-    const fault = missing(processTree(roots));
+    const fault = missing(hostProcesses(host), host);
     if (fault === undefined || performance.now() > givenUpAt) return fault;
     await Bun.sleep(lookEveryMs);
   }
@@ -185,8 +234,9 @@ async function readIdle(name: string, pids: () => readonly number[], share: numb
   return { name, processes: pids().length, rssBytes: of((look) => look.rssBytes), pssBytes: of((look) => look.pssBytes) };
 }
 
-function judgeStarts(starts: readonly StartSeries[]): readonly Verdict[] {
-  const p50 = (name: string, limit: number): Verdict => judgeSeries(starts, name, `p50, ${name}, ms`, limit, (us) => percentile(us, 0.5));
+function judgeStarts(starts: readonly StartSeries[], containersLack = "it was not run"): readonly Verdict[] {
+  const p50 = (name: string, limit: number): Verdict =>
+    judgeSeries(starts, name, `p50, ${name}, ms`, limit, (us) => percentile(us, 0.5), containersLack);
   const p99 = (name: string, limit: number): Verdict => judgeSeries(starts, name, `p99, ${name}, ms`, limit, (us) => percentile(us, 0.99));
   const library = (name: string): string => `${name}, a schema library`;
   return [
@@ -197,6 +247,10 @@ function judgeStarts(starts: readonly StartSeries[]): readonly Verdict[] {
     p50(bareSmall, budgets.coldP50Ms),
     p50(library(bareSmall), budgets.coldP50Ms),
     p50(frozen, budgets.frozenP50Ms),
+    p50(containerSpare, budgets.containerSpareP50Ms),
+    p50(containerBare("crun"), budgets.containerByCrunP50Ms),
+    p50(containerBare("runc"), budgets.containerByRuncP50Ms),
+    p50(containerFrozen, budgets.frozenP50Ms),
   ];
 }
 
@@ -206,11 +260,11 @@ function judgeSeries(
   measure: string,
   limitMs: number,
   figure: (us: readonly number[]) => number,
+  lack = "it was not run",
 ): Verdict {
   const series = starts.find((each) => each.name === name);
   const fault = series?.faults[0];
-  if (series === undefined || fault !== undefined || series.us.length === 0)
-    return notMeasured(measure, `≤ ${limitMs}`, fault ?? "it was not run");
+  if (series === undefined || fault !== undefined || series.us.length === 0) return notMeasured(measure, `≤ ${limitMs}`, fault ?? lack);
   return atMost(measure, limitMs, figure(series.us) / 1_000);
 }
 

@@ -8,9 +8,13 @@ import { functionParts, runFunctions } from "./functions.ts";
 import { readOptions, usage, type BenchOptions } from "./options.ts";
 import { fibber, lineServers } from "./peers/line-servers.ts";
 import { peerCommands, peers, replySocketInBun } from "./peers/peers.ts";
+import { misdeeds, runNeighbours } from "./neighbours.ts";
+import { findContainersLack } from "./peers/containers.ts";
+import { serviceProxies } from "./peers/daemons.ts";
 import { commandOf, proxies } from "./peers/proxies.ts";
 import { functionsApp, loggedFunctionsApp, urocket } from "./peers/urocket.ts";
 import { Ground } from "./process/ground.ts";
+import { findNetworkLack, isInOwnNetwork, runInOwnNetwork } from "./process/own-network.ts";
 import {
   comparisonTable,
   describeMachine,
@@ -18,11 +22,13 @@ import {
   idleTable,
   keep,
   lagTable,
+  neighboursTable,
   ranNow,
   startsTable,
   verdictTable,
   type RanAt,
 } from "./report.ts";
+import { runServices, serviceParts } from "./services.ts";
 import { defaultMemoryOptions, mebibytes, runStageMemory } from "./stage-memory.ts";
 import { defaultOverloadOptions, overloadConcurrency, overloadRows, runStageOverload } from "./stage-overload.ts";
 import { runStage, type StageReport } from "./stage.ts";
@@ -50,8 +56,14 @@ async function main(argv: readonly string[]): Promise<number> {
     console.error("Run 'npm run bench -- --help' for what there is.");
     return 2;
   }
-  return read.options.command === "setup" ? setUp() : measure(read.options);
+  const { command } = read.options;
+  if (command === "setup") return setUp();
+  const withContainers = containerCommands.includes(command) && findNetworkLack() === undefined;
+  return withContainers && !isInOwnNetwork() ? runInOwnNetwork() : measure(read.options);
 }
+
+/** Those that make bridges and firewall rules, where they may. */
+const containerCommands: readonly string[] = ["services", "cold-start", "neighbours"];
 
 async function setUp(): Promise<number> {
   return Bun.spawn(["sh", join(benchFolder, "setup.sh")], { stdio: ["inherit", "inherit", "inherit"] }).exited;
@@ -75,6 +87,7 @@ async function measure(options: BenchOptions): Promise<number> {
 /** What must be installed for it. */
 function commandsOf({ command, against }: BenchOptions): readonly string[] {
   if (command === "stage") return against.flatMap((name) => peerCommands[name] ?? []);
+  if (command === "services") return serviceProxies.filter(({ name }) => against.includes(name)).flatMap(({ name }) => commandOf(name));
   return command === "functions" ? proxies.filter(({ name }) => against.includes(name)).flatMap(({ family }) => commandOf(family)) : [];
 }
 
@@ -82,8 +95,9 @@ function commandsOf({ command, against }: BenchOptions): readonly string[] {
 function endOnSignal(ground: Ground): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
   const end = (code: number) => (): void => void ground[Symbol.asyncDispose]().then(() => resolve(code));
-  process.once("SIGINT", end(130));
-  process.once("SIGTERM", end(143));
+  // More of them change nothing: what was started would be left behind.
+  process.on("SIGINT", end(130));
+  process.on("SIGTERM", end(143));
   return promise;
 }
 
@@ -97,6 +111,10 @@ function run(ground: Ground, options: BenchOptions): Promise<Outcome> {
       return functions(ground, options);
     case "cold-start":
       return coldStart(ground, options);
+    case "services":
+      return services(ground, options);
+    case "neighbours":
+      return neighbours(ground, options);
     case "tcp":
       return tcp(ground, options);
     case "stage":
@@ -125,7 +143,12 @@ async function functions(ground: Ground, options: BenchOptions): Promise<Outcome
 }
 
 async function coldStart(ground: Ground, options: BenchOptions): Promise<Outcome> {
-  const report = await runColdStart(ground, { parts: chosen(coldParts, options), runs: options.runs, progress });
+  const report = await runColdStart(ground, {
+    parts: chosen(coldParts, options),
+    runs: options.runs,
+    containersLack: findContainersLack(),
+    progress,
+  });
   const tables = [
     ...(report.starts.length > 0 ? [startsTable(report.starts)] : []),
     ...(report.memory.length > 0 ? [idleMemoryTable(report.memory)] : []),
@@ -133,10 +156,27 @@ async function coldStart(ground: Ground, options: BenchOptions): Promise<Outcome
   return { text: tables.join("\n"), raw: report, faults: [] };
 }
 
+async function services(ground: Ground, options: BenchOptions): Promise<Outcome> {
+  const parts = chosen(serviceParts, options);
+  const report = await runServices(ground, { ...options, parts, containersLack: findContainersLack() }, progress);
+  const tables = [
+    ...report.comparisons.map((each) => comparisonTable(each, { own: "proxy's CPU µs", programs: "daemons' CPU µs" })),
+    ...(report.idle === undefined ? [] : [idleTable(report.idle)]),
+    ...(report.streams === undefined ? [] : [idleTable(report.streams, "streams are open and silent")]),
+  ];
+  return { text: tables.join("\n"), raw: report, faults: [] };
+}
+
+async function neighbours(ground: Ground, options: BenchOptions): Promise<Outcome> {
+  const parts = chosen(misdeeds, options);
+  const report = await runNeighbours(ground, { ...options, parts, containersLack: findContainersLack() }, progress);
+  return { text: report.series.length === 0 ? "" : neighboursTable(report.series), raw: report, faults: [] };
+}
+
 async function tcp(ground: Ground, options: BenchOptions): Promise<Outcome> {
   const subject = subjectAmong(options, [fibber, ...lineServers]);
   const report = await runTcp(ground, { ...options, parts: chosen(lineParts, options), subject }, progress);
-  return { text: report.comparisons.map((each) => comparisonTable(each, "lines")).join("\n"), raw: report, faults: [] };
+  return { text: report.comparisons.map((each) => comparisonTable(each, { asked: "lines" })).join("\n"), raw: report, faults: [] };
 }
 
 async function stage(ground: Ground, options: BenchOptions): Promise<Outcome> {

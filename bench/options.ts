@@ -3,12 +3,25 @@ import { parseArgs } from "node:util";
 import { coldParts } from "./cold-start.ts";
 import { functionParts } from "./functions.ts";
 import { lineServers } from "./peers/line-servers.ts";
+import { misdeeds } from "./neighbours.ts";
 import { peers } from "./peers/peers.ts";
 import { proxies } from "./peers/proxies.ts";
+import { serviceProxies } from "./peers/daemons.ts";
+import { serviceParts } from "./services.ts";
 import { programs } from "./system.ts";
 import { lineParts } from "./tcp.ts";
 
-export const commands = ["stage", "stage-memory", "stage-overload", "functions", "cold-start", "tcp", "setup"] as const;
+export const commands = [
+  "stage",
+  "stage-memory",
+  "stage-overload",
+  "functions",
+  "services",
+  "cold-start",
+  "neighbours",
+  "tcp",
+  "setup",
+] as const;
 export type Command = (typeof commands)[number];
 
 /** What `--only` and `--against` choose from, and the effort of a whole run. */
@@ -26,7 +39,9 @@ const choices: Readonly<Record<Command, Choices>> = {
   "stage-memory": nothing,
   "stage-overload": nothing,
   functions: { parts: functionParts, against: names(proxies), seconds: 1.2 },
+  services: { parts: serviceParts, against: names(serviceProxies), seconds: 0.9 },
   "cold-start": { parts: coldParts, against: [], seconds: 1 },
+  neighbours: { parts: misdeeds, against: [], seconds: 2 },
   tcp: { parts: lineParts, against: names(lineServers), seconds: 1.5 },
   setup: nothing,
 };
@@ -58,15 +73,20 @@ Commands:
   stage-memory     memory after 100 000 requests against after 10 000
   stage-overload   ten times more requests than can be served
   functions        warm functions against proxies before the same functions
+  services         three instances of a daemon, against proxies before the same three
   cold-start       from scaled to zero to the first answered byte, and idle memory
+  neighbours       an app's latency beside another that does what it must not
   tcp              lines over TCP against servers that answer by themselves
 
 Options:
   --only LIST      parts. stage: ${programs.join(",")}; functions: ${functionParts.join(",")};
-                   cold-start: ${coldParts.join(",")}; tcp: ${lineParts.join(",")} (default: all)
+                   services: ${serviceParts.join(",")};
+                   cold-start: ${coldParts.join(",")}; neighbours: ${misdeeds.join(",")};
+                   tcp: ${lineParts.join(",")} (default: all)
   --against LIST   peers, by the names in the tables (default: all)
   --rounds N       rounds of each pair (default 5)
-  --seconds S      measured time of each run (default: stage 3, functions ${choices.functions.seconds}, tcp ${choices.tcp.seconds})
+  --seconds S      measured time of each run (default: stage 3, functions ${choices.functions.seconds}, services ${choices.services.seconds},
+                   neighbours ${choices.neighbours.seconds}, tcp ${choices.tcp.seconds})
   --runs N         cold starts of each kind (default 60)
   --quick          one round of one second: does the bench work? Its figures mean nothing
   --json FILE      keep the raw figures there too
@@ -93,7 +113,7 @@ export function readOptions(argv: readonly string[]): ReadOptions {
     against: listOf("--against", values.against, choice.against, problems),
     rounds: numberOf("--rounds", values.rounds, quick ? 1 : 5, 1, problems),
     seconds: numberOf("--seconds", values.seconds, quick ? 1 : choice.seconds, 0.1, problems),
-    warmUpSeconds: quick ? 0.2 : 0.5,
+    warmUpSeconds: quick ? 0.2 : command === "services" ? 0.3 : 0.5,
     runs: numberOf("--runs", values.runs, quick ? 3 : 60, 1, problems),
     subject: values.subject ?? "urocket",
     // --json alone leaves it the whole.

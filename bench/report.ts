@@ -7,7 +7,9 @@ import { summarize, type Comparison, type Line } from "./measure/comparison.ts";
 import type { MemoryLine, StartSeries } from "./cold-start.ts";
 import type { IdleConnections } from "./measure/idle-connections.ts";
 import type { LagReport } from "./measure/lag.ts";
-import { percentile, type Spread } from "./statistics.ts";
+import type { LoadReport } from "./measure/load-client.ts";
+import { errorsOf, misdeedWords, type NeighbourRound, type NeighbourSeries } from "./neighbours.ts";
+import { median, percentile, type Spread } from "./statistics.ts";
 import { formatNumber, formatTable } from "./table.ts";
 
 /** The machine, as far as figures depend on it; nothing that names it. */
@@ -38,13 +40,25 @@ export function describeMachine(machine: Machine): string {
   return `${machine.cores} × ${machine.cpu}, ${memory} GiB, Linux ${machine.kernel}, Bun ${machine.bun}, load before ${machine.loadBefore.toFixed(2)}`;
 }
 
-/** The subject first, then the others with the subject's ratio to each. @param asked what is counted. */
-export function comparisonTable(comparison: Comparison, asked = "requests"): string {
+/** What a table calls things. */
+interface Words {
+  /** What is counted. */
+  readonly asked?: string;
+  readonly own?: string;
+  /** Whose CPU is told apart from the system's own. */
+  readonly programs?: string;
+}
+
+/** The subject first, then the others with the subject's ratio to each. */
+export function comparisonTable(
+  comparison: Comparison,
+  { asked = "requests", own = "own CPU µs", programs: theirs = "programs' CPU µs" }: Words = {},
+): string {
   const { subject, others } = summarize(comparison);
   const lines = [subject, ...others];
   const rounds = comparison.pairs[0]?.rounds.length ?? 0;
   const programs = lines.some(({ programsCpuUs }) => programsCpuUs !== undefined);
-  const cpu = programs ? ["own CPU µs", "programs' CPU µs"] : ["CPU µs"];
+  const cpu = programs ? [own, theirs] : ["CPU µs"];
   const head = ["system", `${asked}/s`, "p50 ms", "p99 ms", ...cpu, `${comparison.subject} to it`];
   const title = `${comparison.program}, ${plural(comparison.connections, "connection")} (medians of ${plural(rounds, "round")})`;
   return `${title}\n\n${formatTable(
@@ -61,8 +75,8 @@ function lineCells(line: Line, programs: boolean): readonly (string | number)[] 
 }
 
 /** "1.12 (1.05–1.2)" */
-export function formatSpread({ median, low, high }: Spread): string {
-  return `${formatNumber(median)} (${formatNumber(low)}–${formatNumber(high)})`;
+export function formatSpread({ median: middle, low, high }: Spread): string {
+  return `${formatNumber(middle)} (${formatNumber(low)}–${formatNumber(high)})`;
 }
 
 export function lagTable(report: LagReport): string {
@@ -76,7 +90,8 @@ export function lagTable(report: LagReport): string {
   return `${title}\n\n${formatTable(["answered by", "p50 ms", "p99 ms", "max ms"], [row("the gateway", report.gateway), row("an idle server beside it", report.control)])}\n`;
 }
 
-export function idleTable(all: readonly IdleConnections[]): string {
+/** @param state what the connections are. */
+export function idleTable(all: readonly IdleConnections[], state = "connections are idle"): string {
   const connections = all[0]?.connections ?? 0;
   const rows = all.map(({ system, before, during, faults }) => [
     system,
@@ -87,7 +102,7 @@ export function idleTable(all: readonly IdleConnections[]): string {
     faults.join("; "),
   ]);
   const head = ["system", "MB before", "MB resident", "MB proportional", "bytes a connection", "faults"];
-  return `memory of the gateway or proxy while ${connections} connections are idle\n\n${formatTable(head, rows)}\n`;
+  return `memory of the gateway or proxy while ${connections} ${state}\n\n${formatTable(head, rows)}\n`;
 }
 
 export function startsTable(starts: readonly StartSeries[]): string {
@@ -105,6 +120,36 @@ export function startsTable(starts: readonly StartSeries[]): string {
   });
   const head = ["start", "runs", "p50 ms", "p99 ms", "least", "most", "faults"];
   return `from nothing running to the first answered byte\n\n${formatTable(head, rows)}\n`;
+}
+
+/** The measured app beside each misdeed, and what the bad neighbour got of it. */
+export function neighboursTable(all: readonly NeighbourSeries[]): string {
+  const rows = all.flatMap(({ misdeed, rounds }) => {
+    const of = (figure: (round: NeighbourRound) => number): number => median(rounds.map(figure));
+    const row = (name: string, report: (round: NeighbourRound) => LoadReport, deed: readonly (string | number)[]) => [
+      name,
+      of((round) => report(round).accepted.p50Us) / 1_000,
+      of((round) => report(round).accepted.p99Us) / 1_000,
+      of((round) => report(round).accepted.maxUs) / 1_000,
+      rounds.reduce((sum, round) => sum + errorsOf(report(round)), 0),
+      ...deed,
+    ];
+    return [
+      row("alone", ({ alone }) => alone, ["", ""]),
+      row(`beside ${misdeedWords[misdeed]}`, ({ beside }) => beside, [formatNumber(of(({ deed }) => deed.cpus)), endsOf(rounds)]),
+    ];
+  });
+  const head = ["the app", "p50 ms", "p99 ms", "max ms", "errors", "the neighbour's CPUs", "it was answered"];
+  const rounds = all[0]?.rounds.length ?? 0;
+  return `an app beside another that does what it must not (medians of ${plural(rounds, "round")})\n\n${formatTable(head, rows)}\n`;
+}
+
+/** "12 × 502" */
+function endsOf(rounds: readonly NeighbourRound[]): string {
+  const counts = new Map<string, number>();
+  for (const { deed } of rounds)
+    for (const [answer, count] of Object.entries(deed.answers)) counts.set(answer, (counts.get(answer) ?? 0) + count);
+  return [...counts].map(([answer, count]) => `${count} × ${answer}`).join(", ") || "never";
 }
 
 export function idleMemoryTable(memory: readonly MemoryLine[]): string {

@@ -5,10 +5,10 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$here/build
 
-packages="nginx-light haproxy caddy fcgiwrap lighttpd webhook php-cli curl gcc libc6-dev musl-tools"
+packages="nginx-light haproxy caddy fcgiwrap lighttpd webhook php-cli curl gcc libc6-dev musl-tools crun runc tini nftables iproute2 util-linux mount"
 
 missing() {
-  for command in nginx haproxy caddy fcgiwrap lighttpd webhook php curl gcc musl-gcc; do
+  for command in nginx haproxy caddy fcgiwrap lighttpd webhook php curl gcc musl-gcc crun runc tini nft ip unshare nsenter mount; do
     PATH=$PATH:/usr/sbin command -v "$command" >/dev/null || printf '%s ' "$command"
   done
 }
@@ -36,6 +36,7 @@ install_packages() {
 compile() {
   mkdir -p "$build"
   if command -v musl-gcc >/dev/null; then static_cc="musl-gcc -static"; else static_cc="gcc -static"; fi
+  $static_cc -O2 -Wall -o "$build/misdeed" "$here/programs/misdeed.c"
   for program in answer reply; do
     gcc -O2 -Wall -o "$build/$program-dynamic" "$here/programs/$program.c"
     $static_cc -O2 -Wall -o "$build/$program-static" "$here/programs/$program.c"

@@ -1,8 +1,9 @@
 /*
- * The bench's HTTP load client: one thread, epoll, one keep-alive request over and over on IPv4 loopback.
+ * The bench's HTTP load client: one thread, epoll, one keep-alive request over and over, by IPv4.
  *
  *   load --port N --path /dynamic?n=1 --seconds 3 [--warm-up 0.5] [--connections 16] [--rate R]
  *        [--requests N] [--status 200] [--body TEXT] [--refusal 503] [--send TEXT] [--type application/json]
+ *        [--address 127.0.0.1]
  *
  * A GET; with --send a POST of that body. --body is the answer's.
  *
@@ -64,8 +65,8 @@ static struct {
   int port, connections, status, refusal;
   uint64_t requests; /* 0: as many as there is time for */
   double seconds, warm_up_seconds, rate;
-  const char *path, *body, *send, *type;
-} options = {.type = "application/json", .connections = 16, .status = 200, .seconds = 3, .warm_up_seconds = 0.5};
+  const char *address, *path, *body, *send, *type;
+} options = {.address = "127.0.0.1", .type = "application/json", .connections = 16, .status = 200, .seconds = 3, .warm_up_seconds = 0.5};
 
 static struct connection *connections;
 static int *idle, idle_count, opened;
@@ -180,7 +181,7 @@ static void drop(struct connection *connection) {
 }
 
 static bool dial(struct connection *connection) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(options.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(options.port), .sin_addr.s_addr = inet_addr(options.address)};
   int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) die("open a socket");
   if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
@@ -370,7 +371,7 @@ static void print_report(void) {
 }
 
 static void usage(const char *problem) {
-  fprintf(stderr, "load: %s\nusage: load --port N --path PATH [--seconds S] [--warm-up S] [--connections N] [--requests N] [--rate R] [--status N] [--body TEXT] [--refusal N] [--send TEXT] [--type TYPE]\n", problem);
+  fprintf(stderr, "load: %s\nusage: load --port N --path PATH [--seconds S] [--warm-up S] [--connections N] [--requests N] [--rate R] [--status N] [--body TEXT] [--refusal N] [--send TEXT] [--type TYPE] [--address IPV4]\n", problem);
   exit(2);
 }
 
@@ -379,6 +380,7 @@ static void read_options(int argc, char **argv) {
     const char *name = argv[i], *value = argv[i + 1];
     if (!value) usage(name);
     if (!strcmp(name, "--port")) options.port = atoi(value);
+    else if (!strcmp(name, "--address")) options.address = value;
     else if (!strcmp(name, "--path")) options.path = value;
     else if (!strcmp(name, "--seconds")) options.seconds = atof(value);
     else if (!strcmp(name, "--warm-up")) options.warm_up_seconds = atof(value);
@@ -392,13 +394,14 @@ static void read_options(int argc, char **argv) {
     else if (!strcmp(name, "--refusal")) options.refusal = atoi(value);
     else usage(name);
   }
+  if (inet_addr(options.address) == INADDR_NONE) usage("--address must be an IPv4 address");
   if (options.port < 1 || !options.path) usage("--port and --path are needed");
   if (options.connections < 1 || options.connections > CONNECTIONS_MAX) usage("--connections must be 1 to 16384");
 }
 
 static void make_request(void) {
-  request_bytes = (size_t)snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n", options.send ? "POST" : "GET",
-                                   options.path, options.port);
+  request_bytes = (size_t)snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: %s:%d\r\n", options.send ? "POST" : "GET",
+                                   options.path, options.address, options.port);
   if (request_bytes < sizeof request && options.send)
     request_bytes += (size_t)snprintf(request + request_bytes, sizeof request - request_bytes, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
                                       options.type, strlen(options.send), options.send);

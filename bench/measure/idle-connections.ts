@@ -1,6 +1,6 @@
 /**
  * What a server's memory is while many connections to it are open and ask nothing. Each has asked once, so that it is a kept
- * connection and not one that is still expected to speak.
+ * connection and not one that is still expected to speak; or has an answer that goes on, and is silent.
  */
 import { memoryOf, processTree } from "../process/proc-stat.ts";
 import { untilAnswered, type Question, type ServerSystem } from "./server.ts";
@@ -30,14 +30,26 @@ interface Waiting {
   done: (right: boolean) => void;
 }
 
-export async function measureIdleConnections(system: ServerSystem, connections: number, question: Question): Promise<IdleConnections> {
+/** What each connection asks for, and what has come when it is answered. */
+export interface Held {
+  readonly path: string;
+  readonly answer: string;
+}
+
+/** @param held default: the question and its whole answer. */
+export async function measureIdleConnections(
+  system: ServerSystem,
+  connections: number,
+  question: Question,
+  held: Held = { path: question.path, answer: `\r\n\r\n${question.body}` },
+): Promise<IdleConnections> {
   const server = await system.server();
   await untilAnswered(system.name, server, question);
   const [first] = server.processes.map(({ pid }) => pid);
   const roots = first === undefined ? [] : [first];
   const gateway = system.kind === "subject" ? roots : processTree(roots).map(({ pid }) => pid);
   const before = memoryOf(gateway);
-  const crowd = new Crowd(server.port, question);
+  const crowd = new Crowd(server.port, held);
   try {
     for (let open = 0; open < connections; open += waveConnections) await crowd.add(Math.min(waveConnections, connections - open));
     await Bun.sleep(settleMs);
@@ -51,15 +63,15 @@ export async function measureIdleConnections(system: ServerSystem, connections: 
 class Crowd {
   readonly #sockets: Bun.Socket<Waiting>[] = [];
   readonly #port: number;
-  readonly #question: Question;
+  readonly #held: Held;
   #refused = 0;
   #wrong = 0;
   #closed = 0;
   #leaving = false;
 
-  constructor(port: number, question: Question) {
+  constructor(port: number, held: Held) {
     this.#port = port;
-    this.#question = question;
+    this.#held = held;
   }
 
   async add(count: number): Promise<void> {
@@ -68,7 +80,7 @@ class Crowd {
 
   async #connect(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const ended = `\r\n\r\n${this.#question.body}`;
+    const { path, answer } = this.#held;
     try {
       const socket = await Bun.connect<Waiting>({
         hostname: "127.0.0.1",
@@ -77,7 +89,7 @@ class Crowd {
         socket: {
           data(each, chunk) {
             each.data.answer += chunk.toString("latin1");
-            if (each.data.answer.endsWith(ended)) each.data.done(each.data.answer.startsWith("HTTP/1.1 200"));
+            if (each.data.answer.includes(answer)) each.data.done(each.data.answer.startsWith("HTTP/1.1 200"));
           },
           close: () => {
             resolve(false);
@@ -86,7 +98,7 @@ class Crowd {
         },
       });
       this.#sockets.push(socket);
-      socket.write(`GET ${this.#question.path} HTTP/1.1\r\nHost: 127.0.0.1:${this.#port}\r\n\r\n`);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${this.#port}\r\n\r\n`);
     } catch {
       this.#refused++;
       return;

@@ -33,6 +33,8 @@ export interface LoadReport {
 }
 
 export interface LoadRequest {
+  /** Default 127.0.0.1. */
+  readonly address?: string;
   readonly port: number;
   readonly path: string;
   readonly seconds: number;

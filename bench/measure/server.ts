@@ -14,6 +14,8 @@ const readyWithinMs = 15_000;
 const settledWithinMs = 1_000;
 
 export interface Server {
+  /** An IPv4 address. Default 127.0.0.1. */
+  readonly address?: string;
   readonly port: number;
   readonly processes: readonly StartedProcess[];
 }
@@ -108,7 +110,7 @@ export async function untilAnswered(name: string, server: Server, question: Ques
   for (const { exited } of server.processes) void exited.then(() => (ended = true));
   let last = "nothing";
   while (!ended && Date.now() < givenUpAt) {
-    last = await answerOf(server.port, question);
+    last = await answerOf(server, question);
     if (last === expected) return;
     await Bun.sleep(20);
   }
@@ -116,10 +118,10 @@ export async function untilAnswered(name: string, server: Server, question: Ques
   throw new Error(`Cannot use ${name}: ${ended ? "it ended" : `it answered ${question.path} with ${last}`}\n${complaints}`.trim());
 }
 
-async function answerOf(port: number, { path, send }: Question): Promise<string> {
+async function answerOf({ address = "127.0.0.1", port }: Server, { path, send }: Question): Promise<string> {
   const post = send === undefined ? {} : { method: "POST", body: send, headers: { "Content-Type": "application/json" } };
   try {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...post, signal: AbortSignal.timeout(2_000) });
+    const response = await fetch(`http://${address}:${port}${path}`, { ...post, signal: AbortSignal.timeout(2_000) });
     return `${response.status} ${await response.text()}`;
   } catch (error) {
     return String(error);

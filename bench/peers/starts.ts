@@ -15,12 +15,18 @@ export const greeting = JSON.stringify({ message: "hello" });
 
 const bun = [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null"];
 
+/** A Bun script that prints the greeting, once prepared. */
+export function smallScript(ground: Ground): string {
+  return join(ground.folder, "start-small", "small.js");
+}
+
 /** Bundles what needs it into the run's folder. @throws when a bundle cannot be made. */
 export async function prepareStarts(ground: Ground): Promise<readonly Start[]> {
   const small = writeApp(ground, "small", "functions");
   const schema = writeApp(ground, "schema", "cold-schema");
   const folder = (name: string): string => join(ground.folder, `start-${name}`);
   const bytecode = ["--target=bun", "--format=cjs", "--bytecode"];
+  await bundle(small, folder("small"), ["--target=bun"]);
   await bundle(small, folder("small-bytecode"), bytecode);
   await bundle(schema, folder("schema-bundle"), ["--target=bun"]);
   await bundle(schema, folder("schema-bytecode"), bytecode);

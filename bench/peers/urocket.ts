@@ -35,10 +35,15 @@ export interface UrocketOptions {
   readonly flags?: readonly string[];
 }
 
-/** @param folder an app. */
-export function startUrocket(ground: Ground, name: string, folder: string, { log, env, flags = [] }: UrocketOptions = {}): Server {
+/** @param folders an app, or several. */
+export function startUrocket(
+  ground: Ground,
+  name: string,
+  folders: string | readonly string[],
+  { log, env, flags = [] }: UrocketOptions = {},
+): Server {
   const port = freePort();
-  return { port, processes: [serve(ground, name, ["serve", folder, "--port", String(port), ...flags], log, env)] };
+  return { port, processes: [serve(ground, name, ["serve", ...[folders].flat(), "--port", String(port), ...flags], log, env)] };
 }
 
 function serve(

@@ -47,12 +47,20 @@ function readOr(path: string, otherwise: string): string {
 
 /** These processes and all that descend from them, now. */
 export function processTree(roots: readonly number[]): readonly ProcessStat[] {
-  const all = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => readOr(`/proc/${name}/stat`, ""))
+  const all = readProcesses(
+    readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number),
+  );
+  return descendants(all, roots);
+}
+
+/** Those of them that have not ended. */
+export function readProcesses(pids: readonly number[]): readonly ProcessStat[] {
+  return pids
+    .map((pid) => readOr(`/proc/${pid}/stat`, ""))
     .filter((text) => text !== "")
     .map(parseStat);
-  return descendants(all, roots);
 }
 
 /** Of all processes these and their descendants. */
