@@ -252,7 +252,22 @@ describe("a request's headers", () => {
 });
 
 describe("a header that a CGI daemon would take for one of these", () => {
-  const disguised = ["x_forwarded_for", "6.6.6.6", "x-forwarded_proto", "https", "x_real_ip", "6.6.6.6", "my_id", "7"];
+  const disguised = [
+    "x_forwarded_for",
+    "6.6.6.6",
+    "x-forwarded_proto",
+    "https",
+    "x_real_ip",
+    "6.6.6.6",
+    "my_id",
+    "7",
+    "content_length",
+    "7",
+    "transfer_encoding",
+    "chunked",
+    "x_request_id",
+    "8",
+  ];
 
   test("is the client's, whoever passes it on", () => {
     expect([...withoutForwarding(disguised)]).toEqual(["my_id", "7"]);

@@ -254,8 +254,11 @@ function isLast(connection: string | undefined, isHttp10: boolean): boolean {
  */
 const notOffered = /^(?:h2c?|http|tls)(?:\/|$)/i;
 
+/** RFC 9110 §7.8. "h2c;x" is none: who reads less strictly could take it for one. */
+const protocol = /^[!#$%&'*+\-.^_`|~\w]+(?:\/[!#$%&'*+\-.^_`|~\w]+)?$/;
+
 function offered(upgrade: string, connection: string | undefined): string | undefined {
   if (connection === undefined || !isListed("upgrade", connection)) return undefined;
   const protocols = upgrade.split(",").map(trimBlanks);
-  return protocols.filter((one) => one !== "" && !notOffered.test(one)).join(", ") || undefined;
+  return protocols.filter((one) => protocol.test(one) && !notOffered.test(one)).join(", ") || undefined;
 }

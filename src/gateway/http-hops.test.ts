@@ -23,6 +23,10 @@ describe("what is said to one hop", () => {
       expect(goOn([name, "x", "accept", "y"], hops([name, "x", "accept", "y"]))).toEqual(["accept"]);
   });
 
+  test("of a request is what a daemon's CGI programs would take for their proxy, too", () => {
+    expect(goOn(["proxy", "x", "accept", "y"], requestHops(["proxy", "x", "accept", "y"]))).toEqual(["accept"]);
+  });
+
   test("is what Connection names, too, however it is written and on however many lines", () => {
     const headers = [
       "connection",

@@ -25,9 +25,11 @@ const hops = [
 
 /** Made anew for the next hop: `FrontExchange.forwarding`. */
 const remade = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"] as const;
+/** No header of HTTP's, but HTTP_PROXY to whatever a daemon starts by CGI ("httpoxy"). */
+const harmful = ["proxy"] as const;
 
 const always = {
-  request: new Set<string>([...hops, ...remade]) as ReadonlySet<string>,
+  request: new Set<string>([...hops, ...remade, ...harmful]) as ReadonlySet<string>,
   response: new Set<string>(hops) as ReadonlySet<string>,
 };
 

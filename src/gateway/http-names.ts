@@ -83,14 +83,27 @@ function isRole(name: string): name is HeaderRole {
   return roles.has(name);
 }
 
+/** What a proxy says of a message's length, of who asks and for what, besides. */
+const proxyNames: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "host",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "x-request-id",
+]);
+
 /**
  * Whether it is a header by which a proxy tells for whom it asks. With "_" in the place of "-" too: CGI, and what was made after it
- * (WSGI, Rack, PHP), take both for the same (RFC 3875 §4.1.18).
+ * (WSGI, Rack, PHP), take both for the same (RFC 3875 §4.1.18); so what is written so and is a proxy's to say at all is one too.
  * @param name in lower case.
  */
 export function isForwarding(name: string): boolean {
   const plain = name.includes("_") ? name.replaceAll("_", "-") : name;
-  return plain === "forwarded" || plain === "x-real-ip" || plain.startsWith("x-forwarded-");
+  if (plain === "forwarded" || plain === "x-real-ip" || plain.startsWith("x-forwarded-")) return true;
+  return plain !== name && proxyNames.has(plain);
 }
 
 function isAt(bytes: Buffer, from: number, spelling: string): boolean {

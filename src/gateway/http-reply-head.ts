@@ -3,7 +3,7 @@
  * its proxy could cut at different places is how one client is given the answer to another.
  */
 import { faultText, FieldNotes, fieldsEnd, readFields, scanFields } from "./http-fields.ts";
-import { readReplyFraming } from "./http-framing.ts";
+import { type Framing, readReplyFraming } from "./http-framing.ts";
 import type { HeaderList } from "./front.ts";
 import { isListed } from "./http-hops.ts";
 import { replyHeadBytesMax, replyHeaderLinesMax } from "./http-limits.ts";
@@ -85,7 +85,13 @@ function readHead(bytes: Buffer, from: number): ReplyHead | BadReply {
   const announced = readReplyFraming(notes["content-length"], notes["transfer-encoding"], isHttp10);
   if (typeof announced === "object") return { bad: announced.detail };
   const framing = isBodyless(status) ? "none" : (announced ?? "until-close");
-  return { status, headers, framing, isKept: framing !== "until-close" && isKept(notes.connection, isHttp10), end };
+  const isClear = framing !== "until-close" && !announcesNoBody(status, announced);
+  return { status, headers, framing, isKept: isClear && isKept(notes.connection, isHttp10), end };
+}
+
+/** 204 may announce nothing (RFC 9110 §8.6, RFC 9112 §6.1). What comes all the same must not be taken for the next reply. */
+function announcesNoBody(status: number, announced: Framing | undefined): boolean {
+  return status === 204 && announced !== undefined && announced !== 0;
 }
 
 /** RFC 9112 §6.3: whatever its headers say. */

@@ -91,6 +91,7 @@ describe("an upgrade", () => {
     ["Connection: upgrade\r\nUpgrade: h2c", undefined],
     ["Connection: upgrade, http2-settings\r\nUpgrade: H2C\r\nHTTP2-Settings: AAA", undefined],
     ["Connection: upgrade\r\nUpgrade: HTTP/2.0", undefined],
+    ["Connection: upgrade\r\nUpgrade: h2c;q=1, h2c foo, h2c/, websocket", "websocket"],
     ["Connection: upgrade\r\nUpgrade: TLS/1.0, HTTP/1.1", undefined],
     ["Upgrade: websocket", undefined],
     ["Connection: keep-alive\r\nUpgrade: websocket", undefined],
