@@ -82,25 +82,35 @@ describe("an app in a container", () => {
   });
 
   container("does not reach another app, and reaches its own instances", async () => {
-    const address = `export default { fetch: () => Response.json(Object.values(require("node:os").networkInterfaces()).flat().filter((one: any) => !one.internal && one.family === "IPv4").map((one: any) => one.address)) };`;
     using one = shellApp("base: /one\n");
+    // A daemon that says its address, and asks whom it is told to.
     using two = appOf({
       "urocket-service.yaml":
-        "name: two\nbase: /two\nsandbox: container\nbalance: round-robin\nscale: { min: 1, max: 1 }\nservice: { cmd: bun d.ts, port: 9000 }\nfunctions: f.ts\npaths: { /address: { get: { function: f.ts } } }\n".replace(
-          "functions: f.ts\n",
-          "",
-        ),
-      "f.ts": address,
-      "d.ts": "Bun.serve({ hostname: process.env.HOST, port: process.env.PORT, fetch: () => new Response('two') });",
+        "name: two\nbase: /two\nsandbox: container\nbalance: round-robin\nscale: { min: 2, max: 2 }\nservice: { cmd: bun d.ts, port: 9000 }\n",
+      "d.ts": `
+        import { networkInterfaces } from "node:os";
+        Bun.serve({
+          hostname: process.env.HOST,
+          port: process.env.PORT,
+          fetch: async (request) => {
+            if (request.method === "POST") return new Response(await (await fetch(await request.text())).text());
+            return new Response((networkInterfaces().eth0 ?? []).find(({ family }) => family === "IPv4")?.address);
+          },
+        });`,
     });
     await using host = await serve(one.folder, { folders: [two.folder] });
-    expect(await (await fetch(`${host.url}/two/x`)).text()).toBe("two");
-    const [other = ""] = (await (await fetch(`${host.url}/two/address`)).json()) as readonly string[];
-    expect(other).toMatch(/^10\.\d+\.\d+\.\d+$/);
-    const get = python(`import urllib.request; print(urllib.request.urlopen("http://${other}:9000", timeout=2).read())`);
+    const ask = async (body?: string): Promise<string> =>
+      await (await fetch(`${host.url}/two`, { method: body === undefined ? "GET" : "POST", body })).text();
+    const [first, second] = [await ask(), await ask()];
+    for (const address of [first, second]) expect(address).toMatch(/^10\.\d+\.\d+\.\d+$/);
+    expect(first).not.toBe(second);
+    // In turn: the first asks the second, and the second the first.
+    expect(await ask(`http://${second}:9000/`)).toBe(second);
+    expect(await ask(`http://${first}:9000/`)).toBe(first);
+    const get = python(`import urllib.request; print(urllib.request.urlopen("http://${first}:9000", timeout=2).read())`);
     expect((await run(host, get, "/one")).code).not.toBe(0);
     // From the host it is there.
-    expect(await (await fetch(`http://${other}:9000`)).text()).toBe("two");
+    expect(await (await fetch(`http://${first}:9000`)).text()).toBe(first);
   });
 
   container("is held to its limits, and told which one it reached", async () => {

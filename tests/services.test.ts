@@ -82,7 +82,46 @@ describe("three instances of a daemon", () => {
     expect(again).toHaveLength(3);
     expect((again.at(-1) ?? 0) - (again[0] ?? 0)).toBeLessThanOrEqual(1);
   });
+
+  test("share ten thousand requests that come at once to the last one", async () => {
+    using app = appOf({
+      "urocket-service.yaml": service().replace("max: 3 }", "max: 3, concurrency: 4096 }"),
+      "daemon.ts": daemon,
+    });
+    await using host = await serve(app.folder, { flags: ["--requests", "failed"] });
+    await allThree(host);
+    const counts = await askAtOnce(host.port, 10_000);
+    expect([...counts.values()].toSorted()).toEqual([3333, 3333, 3334]);
+  }, 60_000);
 });
+
+/** Asks over so many connections at once, and counts by what is answered. */
+async function askAtOnce(port: number, connections: number): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  const all = Promise.withResolvers<void>();
+  let open = 0;
+  const ask = async (): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    let received = "";
+    const socket = await Bun.connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: {
+        data: (_, chunk) => void (received += chunk.toString("latin1")),
+        close: () => resolve(received),
+        error: (_, error) => reject(error),
+      },
+    });
+    if (++open === connections) all.resolve();
+    await all.promise;
+    socket.write("GET /pid HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const [head = "", body = ""] = (await promise).split("\r\n\r\n");
+    const answer = head.startsWith("HTTP/1.1 200 ") ? body : head;
+    counts.set(answer, (counts.get(answer) ?? 0) + 1);
+  };
+  await Promise.all(Array.from({ length: connections }, ask));
+  return counts;
+}
 
 describe("a daemon", () => {
   test("gets what the client sent, with who it is and where it came from, and without what is the connection's own", async () => {
@@ -144,6 +183,31 @@ describe("a daemon", () => {
     leaving.abort();
     await host.logged("that the client left", (line) => line["type"] === "exchange" && line["status"] === 499);
     expect((await fetch(`${host.url}/pid`)).status).toBe(200);
+  });
+
+  test("that is replaced goes on with the streams and WebSockets that it has, and ends when they do", async () => {
+    using app = appOf({ "urocket-service.yaml": "service: { cmd: bun daemon.ts }\n", "daemon.ts": daemon });
+    await using host = await serve(app.folder);
+    const old = Number(await (await fetch(`${host.url}/pid`)).text());
+    const leaving = new AbortController();
+    const events = (await fetch(`${host.url}/events`, { signal: leaving.signal })).body?.getReader();
+    const socket = new WebSocket(`${host.url.replace("http", "ws")}/ws`);
+    const heard: string[] = [];
+    socket.onmessage = ({ data }) => heard.push(String(data));
+    await new Promise((resolve) => (socket.onopen = resolve));
+
+    app.write("daemon.ts", `${daemon}// anew\n`);
+    host.signal("SIGHUP");
+    await eventually("a new one answers", async () => Number(await (await fetch(`${host.url}/pid`)).text()) !== old);
+    for (let event = 0; event < 20; event++) expect((await events?.read())?.done).toBe(false);
+    socket.send("still");
+    await eventually("it still echoes", () => heard.at(-1) === "still");
+    expect(host.processes().some(({ pid }) => pid === old)).toBe(true);
+
+    leaving.abort();
+    socket.close();
+    await eventually("it is gone", () => !host.processes().some(({ pid }) => pid === old));
+    expect(host.log.filter(({ event }) => event === "instance-died")).toEqual([]);
   });
 
   test("that dies costs what it was doing, and a safe request not even that", async () => {
