@@ -2,7 +2,7 @@
  * Apps that take whatever they can get: what ends them is named to the client and in the log, and the app beside them notices
  * nothing.
  */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, type test } from "bun:test";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
 import { type LogLine, type Serving, serve, startRequest } from "./serving.ts";

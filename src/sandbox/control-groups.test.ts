@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { requireThat } from "../../tests/system-tools.ts";
+import { requireRoot } from "../../tests/system-tools.ts";
 import { claimController, controllerFolder, examineController, type GroupFiles } from "./control-groups.ts";
 
 const folders: string[] = [];
@@ -91,14 +91,18 @@ describe("whether groups can be made", () => {
     expect(readFileSync(join(folder, "cgroup.subtree_control"), "utf8")).toBe("\n");
   });
 
-  requireThat(process.getuid?.() !== 0, "an ordinary user")("an ordinary user is told", () => {
-    const { files, folder } = unified({ processes: `${process.pid}\n` });
-    chmodSync(folder, 0o555);
-    expect(examineController("memory", files)).toMatchObject({
+  requireRoot("an ordinary user is told", () => {
+    const { files, folder } = unified({ processes: "" });
+    chmodSync(join(folder, ".."), 0o755);
+    const script = `import { examineController } from ${JSON.stringify(join(import.meta.dir, "control-groups.ts"))};
+      console.log(JSON.stringify(examineController("memory", ${JSON.stringify(files)})));`;
+    const nobody = 65_534;
+    const child = Bun.spawnSync([process.execPath, "-e", script], { uid: nobody, gid: nobody, env: {}, stderr: "inherit" });
+    expect(JSON.parse(child.stdout.toString())).toEqual({
+      ok: false,
       cause: "not-permitted",
-      reason: expect.stringContaining("may not be written by user"),
+      reason: `the control group ${folder} may not be written by user ${nobody}`,
     });
-    chmodSync(folder, 0o755);
   });
 });
 

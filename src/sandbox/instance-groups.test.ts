@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireThat } from "../../tests/system-tools.ts";
-import type { Controller, FoundController } from "./control-groups.ts";
+import { type Controller, controllerFolder, type FoundController, ownGroupFiles } from "./control-groups.ts";
 import { groupName, isAbandoned } from "./group-names.ts";
 import {
   abandonedGroups,
@@ -36,6 +36,17 @@ function v2(): { readonly find: (controller: Controller) => FoundController; rea
     find: (controller) =>
       controller === "cpuacct" ? { ok: false, cause: "not-needed", reason: "" } : { ok: true, place: { version: 2, folder: root } },
   };
+}
+
+function canMake(group: string): boolean {
+  try {
+    mkdirSync(group);
+    const isGroup = existsSync(join(group, "cgroup.procs"));
+    rmdirSync(group);
+    return isGroup;
+  } catch {
+    return false;
+  }
 }
 
 const own = makeGroups(crypto.randomUUID(), "process");
@@ -129,6 +140,20 @@ describe("the kernel's own groups", () => {
       for (const folder of groups.folders) expect(existsSync(folder)).toBe(false);
     },
   );
+
+  // A hierarchy of version 2 without the controllers will do: what counts is where the child is born.
+  const unified = controllerFolder("memory", { ...ownGroupFiles(), membership: "0::/\n" })?.folder;
+  const group = join(unified ?? "/nonexistent", `urocket-test-${process.pid}`);
+  requireThat(canMake(group), "a hierarchy of version 2 that may be written")("of version 2 it is cloned into its group", async () => {
+    mkdirSync(group);
+    const { started } = spawnInGroups({ ...noGroups, births: [{ version: 2, folder: group, home: unified ?? "" }] }, (options) =>
+      Bun.spawn(["sleep", "1000"], { ...options }),
+    );
+    expect(readFileSync(`/proc/${started.pid}/cgroup`, "utf8")).toContain(`0::/urocket-test-${process.pid}\n`);
+    started.kill("SIGKILL");
+    await started.exited;
+    rmdirSync(group);
+  });
 
   requireGroups("the host is back also when nothing could be started", () => {
     const groups = makeGroups(crypto.randomUUID(), "process");

@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { limitGroups, makeGroups, processesOfInstance, removeInstanceGroups } from "./instance-groups.ts";
 import { MemorySlots, type MemorySlot } from "./memory-slots.ts";
