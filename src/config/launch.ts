@@ -18,15 +18,17 @@ export interface Launch {
   readonly cmd: Located<Command> | undefined;
   /** The app's, then its own. */
   readonly env: readonly EnvironmentEntry[];
+  /** What happens while it cannot be started. */
+  readonly meanwhile: "its requests are answered 502" | "the app cannot be started";
 }
 
 /** The working directory, absolute; the context's reading is told what is wrong with it, and with the command. */
-export function launchFolder({ wd, cmd, env }: Launch, context: Context): string {
+export function launchFolder({ wd, cmd, env, meanwhile }: Launch, context: Context): string {
   const folder = wdOf(wd, context);
   if (cmd === undefined || folder === undefined) return folder ?? context.folder;
   const closed = closedFolder(folder);
-  if (closed !== undefined) warnOfClosed(wd?.at ?? cmd.at, closed, context);
-  else warnOfProgram(cmd, folder, env, context);
+  if (closed !== undefined) warnOfClosed(wd?.at ?? cmd.at, closed, meanwhile, context);
+  else warnOfMissing(cmd, missingOf(cmd.value, folder, env, context), meanwhile, context);
   return folder;
 }
 
@@ -53,13 +55,19 @@ function wdOf(wd: Located<string> | undefined, context: Context): string | undef
 }
 
 /** Only a warning: the program may be installed later. */
-function warnOfProgram(cmd: Located<Command>, wd: string, env: readonly EnvironmentEntry[], context: Context): void {
-  const { standing, reading, ownRoot } = context;
+function warnOfMissing(cmd: Located<Command>, needed: Executable, meanwhile: Launch["meanwhile"], { reading }: Context): void {
+  if (needed.found) return;
+  const { message, hint, until } = needed;
+  reading.warning(cmd.at, message, hint === undefined || until === undefined ? hint : `${hint}; ${until} ${meanwhile}`);
+}
+
+/** The program, or the script that it is to run. */
+function missingOf(argv: Command, wd: string, env: readonly EnvironmentEntry[], context: Context): Executable {
+  const { standing, ownRoot } = context;
   const path = env.findLast(([name]) => name === "PATH")?.[1];
   const folders = path === undefined ? standing.programFolders : foldersOf(path);
-  const executable: Executable = ownRoot ? { found: true } : findProgram(cmd.value[0], wd, folders, context);
-  const needed = executable.found ? findScript(cmd.value, wd, folders) : executable;
-  if (!needed.found) reading.warning(cmd.at, needed.message, needed.hint);
+  const executable: Executable = ownRoot ? { found: true } : findProgram(argv[0], wd, folders, context);
+  return executable.found ? findScript(argv, wd, folders) : executable;
 }
 
 function findProgram(name: string, wd: string, folders: readonly string[], { sandbox, folder }: Context): Executable {
@@ -71,15 +79,16 @@ function findProgram(name: string, wd: string, folders: readonly string[], { san
   return {
     found: false,
     message: `The program "${name}" is not to be seen in a container`,
-    hint: "Put it into the app's folder, or install it below /usr; until then its requests are answered 502",
+    hint: "Put it into the app's folder, or install it below /usr",
+    until: "until then",
   };
 }
 
 /** Only a warning: its permissions may change. */
-function warnOfClosed(at: Spot, closed: string, { standing, reading }: Context): void {
+function warnOfClosed(at: Spot, closed: string, meanwhile: Launch["meanwhile"], { standing, reading }: Context): void {
   reading.warning(
     at,
     `The working directory cannot be entered by user ${standing.uid}: permission denied at ${closed}`,
-    `Run: chmod a+x ${shellWord(closed)}; until then its requests are answered 502`,
+    `Run: chmod a+x ${shellWord(closed)}; until then ${meanwhile}`,
   );
 }

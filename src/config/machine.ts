@@ -40,7 +40,15 @@ export function kindOf(path: string): PathKind {
   }
 }
 
-export type Executable = { readonly found: true } | { readonly found: false; readonly message: string; readonly hint?: string };
+export type Executable = { readonly found: true } | MissingExecutable;
+
+export interface MissingExecutable {
+  readonly found: false;
+  readonly message: string;
+  readonly hint?: string;
+  /** Where what is missing may come later: how the hint goes on, before what happens meanwhile. */
+  readonly until?: "until then" | "until there is,";
+}
 
 /**
  * Whether a program can be started: a name with a "/" is a path relative to the working directory, any other is looked
@@ -52,11 +60,10 @@ export function findExecutable(name: string, wd: string, folders: readonly strin
     const found = executableAt(resolve(wd, folder, name), name, folders);
     if (found.found) return found;
   }
-  const local =
-    kindOf(resolve(wd, name)) === "file"
-      ? `A file of that name is in the working directory: write ./${name}`
-      : "Install it, or write its path; until then its requests are answered 502";
-  return { found: false, message: `Cannot find the program "${name}" on PATH`, hint: local };
+  const missing = { found: false, message: `Cannot find the program "${name}" on PATH` } as const;
+  return kindOf(resolve(wd, name)) === "file"
+    ? { ...missing, hint: `A file of that name is in the working directory: write ./${name}` }
+    : { ...missing, hint: "Install it, or write its path", until: "until then" };
 }
 
 function executableAt(path: string, name: string, folders: readonly string[]): Executable {
@@ -65,7 +72,8 @@ function executableAt(path: string, name: string, folders: readonly string[]): E
     return {
       found: false,
       message: `Cannot find the program "${name}"`,
-      hint: `There is no ${path}; until there is, its requests are answered 502`,
+      hint: `There is no ${path}`,
+      until: "until there is,",
     };
   if (kind === "folder") return { found: false, message: `Cannot start the program "${name}": it is a folder` };
   try {
@@ -120,7 +128,8 @@ function interpreterOf(head: string, path: string, name: string, folders: readon
   return {
     found: false,
     message: `Cannot start the program "${name}": its interpreter "${missing}" is not there`,
-    hint: `Install it, or mend the first line of ${path}; until then its requests are answered 502`,
+    hint: `Install it, or mend the first line of ${path}`,
+    until: "until then",
   };
 }
 

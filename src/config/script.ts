@@ -39,7 +39,8 @@ export function findScript(argv: readonly [string, ...string[]], wd: string, fol
   return {
     found: false,
     message: `Cannot find the script "${word}" of "${argv[0]}"`,
-    hint: `There is no ${resolve(wd, word)}; until there is, its requests are answered 502`,
+    hint: `There is no ${resolve(wd, word)}`,
+    until: "until there is,",
   };
 }
 

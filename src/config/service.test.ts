@@ -138,7 +138,11 @@ paths:
     ],
     [
       "service: { cmd: nothing-of-that-name }",
-      'warning 1:17 Cannot find the program "nothing-of-that-name" on PATH | Install it, or write its path; until then its requests are answered 502',
+      'warning 1:17 Cannot find the program "nothing-of-that-name" on PATH | Install it, or write its path; until then the app cannot be started',
+    ],
+    [
+      "service: { cmd: sh absent.sh }",
+      'warning 1:17 Cannot find the script "absent.sh" of "sh" | There is no ./absent.sh; until there is, the app cannot be started',
     ],
     [
       "paths: { /: { get: { service: true } } }",
@@ -216,7 +220,7 @@ describe("a container", () => {
     const yaml = (sandbox: string): string => `sandbox: ${sandbox}\nservice: { cmd: tool, env: [PATH=${outside.folder}] }\n`;
     expect(await told(yaml("process"))).toEqual([]);
     expect(await told(yaml("container"))).toEqual([
-      'warning 2:17 The program "tool" is not to be seen in a container | Put it into the app\'s folder, or install it below /usr; until then its requests are answered 502',
+      'warning 2:17 The program "tool" is not to be seen in a container | Put it into the app\'s folder, or install it below /usr; until then the app cannot be started',
     ]);
   });
 

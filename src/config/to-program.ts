@@ -12,7 +12,7 @@ import { quoted } from "./value.ts";
 export function injectOf({ value }: Located<ReadInject>, app: ReadServiceFile, context: Context): Inject | undefined {
   const { cmd, user, wd } = value;
   const env = [...(app.env?.value ?? []), ...(value.env?.value ?? [])];
-  const folder = launchFolder({ wd, cmd, env }, context);
+  const folder = launchFolder({ wd, cmd, env, meanwhile: "its requests are answered 502" }, context);
   const channel = value.channel?.value ?? "stdin";
   if (user) checkUser(user, context);
   if (cmd === undefined) return undefined;

@@ -12,7 +12,7 @@ export function serviceOf(read: ReadServiceFile, context: Context): Service | un
   const { cmd, wd } = value;
   const env = [...(read.env?.value ?? []), ...(value.env?.value ?? [])];
   warnOfTakenNames(read, context);
-  const folder = launchFolder({ wd, cmd, env }, context);
+  const folder = launchFolder({ wd, cmd, env, meanwhile: "the app cannot be started" }, context);
   if (cmd === undefined) return undefined;
   for (const word of cmd.value) warnOfVariable(word, cmd.at, context);
   return {
