@@ -12,7 +12,7 @@ export async function machineDoubts(app: App): Promise<readonly Diagnostic[]> {
   return [
     ...(app.sandbox === "container" ? withoutBridge(app) : []),
     ...findings.filter(({ state }) => state === "missing").map((finding) => toWarning(finding, app)),
-    ...limitsNotHeldHere(app.limits).map((message) => ({ severity: "warning", file: app.file, message }) as const),
+    ...limitsNotHeldHere(app.limits, app.sandbox).map((message) => ({ severity: "warning", file: app.file, message }) as const),
   ];
 }
 

@@ -24,14 +24,14 @@ test("a Raspberry Pi is told what its command line lacks", () => {
 });
 
 test("only what is stated and cannot be held has a sentence", () => {
-  expect(limitsNotHeldHere({}, nothing)).toEqual([]);
-  expect(limitsNotHeldHere({ pidsMax: 64 }, nothing)).toEqual([
+  expect(limitsNotHeldHere({}, "process", nothing)).toEqual([]);
+  expect(limitsNotHeldHere({ pidsMax: 64 }, "process", nothing)).toEqual([
     "limits.pids of 64 is not held: no control group hierarchy with the pids controller is mounted",
   ]);
-  expect(limitsNotHeldHere(limits, nothing)).toHaveLength(3);
+  expect(limitsNotHeldHere(limits, "process", nothing)).toHaveLength(3);
 });
 
 test("what this machine says of itself is what instances are told", () => {
   const held = examineLimits().every(({ detail }) => !detail.includes("is not held"));
-  expect(limitsNotHeldHere(limits).length === 0).toBe(held);
+  expect(limitsNotHeldHere(limits, "process").length === 0).toBe(held);
 });

@@ -45,16 +45,21 @@ function examine(controller: Limiting, files: GroupFiles): Finding {
 
 /**
  * For each stated limit that cannot be held here a sentence that says why: what an instance would be told when it starts. Both
- * sandboxes hold them by the same control groups.
+ * sandboxes hold them by the same control groups; without one an ordinary user's container has a resource limit of processes.
  */
-export function limitsNotHeldHere({ memoryBytesMax, cpuMax, pidsMax }: InstanceLimits, files: GroupFiles = ownGroupFiles()): string[] {
+export function limitsNotHeldHere(
+  { memoryBytesMax, cpuMax, pidsMax }: InstanceLimits,
+  sandbox: "process" | "container",
+  files: GroupFiles = ownGroupFiles(),
+): string[] {
+  const countsInContainer = sandbox === "container" && process.getuid?.() !== 0;
   const stated: readonly (readonly [Limiting, string | undefined])[] = [
     ["memory", memoryBytesMax === undefined ? undefined : memoryLimitWords(memoryBytesMax)],
     ["cpu", cpuMax === undefined ? undefined : cpuLimitWords(cpuMax)],
     ["pids", pidsMax === undefined ? undefined : pidsLimitWords(pidsMax)],
   ];
   return stated.flatMap(([controller, words]) => {
-    if (words === undefined) return [];
+    if (words === undefined || (controller === "pids" && countsInContainer)) return [];
     const found = examineController(controller, files);
     if (found.ok) return controller === "cpu" && !hasQuotas(found) ? [`${words} is not held: ${noQuotas}`] : [];
     return [notHeldWords(words, controller, found.reason)];
