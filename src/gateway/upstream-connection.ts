@@ -150,12 +150,13 @@ export class UpstreamConnection implements WireUser {
     return headers;
   }
 
-  /** The reply is whole: the connection is kept for the next request, where it can be. */
+  /** It is not needed any more: kept for the next request where it can be, because request and reply were whole, and closed otherwise. */
   release(): void {
     // Nobody waits for it any more.
     if (this.#phase === "connecting") return this.terminate();
-    if (this.#phase !== "busy") return;
-    if (!this.#isSent || this.#isEnded || !this.#reader.isReusable || (this.#output?.pendingBytes ?? 0) > 0) return this.terminate();
+    if (this.#phase === "closed" || this.#phase === "idle") return;
+    if (this.#phase !== "busy" || !this.#isSent || this.#isEnded || !this.#reader.isReusable || (this.#output?.pendingBytes ?? 0) > 0)
+      return this.terminate();
     this.resume();
     this.#user = undefined;
     this.#phase = "idle";

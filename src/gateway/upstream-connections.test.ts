@@ -138,6 +138,8 @@ describe("connections to daemons", () => {
     } as Partial<UpstreamUser> as UpstreamUser;
     bed.pool.open(user).terminate();
     await (await bed.daemon.connection(0)).closed();
+    bed.pool.open(user).release();
+    await (await bed.daemon.connection(1)).closed();
     expect(told).toEqual([]);
   });
 

@@ -15,7 +15,7 @@ export interface UpstreamLimits {
   readonly sweepMs: number;
 }
 
-export const upstreamLimits: UpstreamLimits = { idleMax: 256, idleMs: 30_000, sweepMs: 1_000 };
+export const upstreamLimits: UpstreamLimits = { idleMax: 1024, idleMs: 30_000, sweepMs: 1_000 };
 
 /** A request that must not be sent twice takes no connection that waited longer, in ms: the daemon may be about to close it. */
 const freshMs = 1_000;
