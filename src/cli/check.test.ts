@@ -171,6 +171,17 @@ requireTool(
   expect(stdout).toContain("app is ready to serve in containers: every path, 0 errors, 1 warning");
 });
 
+requireRoot("warns of files that containers may not read", async () => {
+  const app = appWith("service: { cmd: sh server.sh }\nsandbox: container\nnetwork: none\n");
+  app.write("server.sh", "");
+  chmodSync(app.folder, 0o755);
+  chmodSync(app.path("server.sh"), 0o600);
+  const { stdout } = await urocket(["check", app.folder]);
+  expect(stdout).toContain(`warning: ${app.path("server.sh")} cannot be read in its containers`);
+  expect(stdout).toContain(`: chmod o+rX ${app.path("server.sh")}\n`);
+  expect((await urocket(["check", app.folder, "--sandbox", "process"])).stdout).not.toContain("cannot be read");
+});
+
 requireRoot("warns an ordinary user that containers have no network without root", async () => {
   const check = async (network: string): Promise<string> => {
     const app = appWith(`service: { cmd: cat }\nsandbox: container\nnetwork: ${network}\n`);

@@ -5,14 +5,16 @@ import { examineContainers } from "../sandbox/container-examine.ts";
 import type { Finding } from "../sandbox/finding.ts";
 import { limitsNotHeldHere } from "../sandbox/limits-examine.ts";
 import { examineNetwork } from "../sandbox/network-examine.ts";
+import { unreadableIn } from "./unreadable-app.ts";
 
 /** Warnings: the app may be meant for another machine. */
 export async function machineDoubts(app: App): Promise<readonly Diagnostic[]> {
   const findings = app.sandbox === "container" ? await examineFor(app) : [];
+  const sentences = [...limitsNotHeldHere(app.limits, app.sandbox), ...(await unreadableIn(app))];
   return [
     ...(app.sandbox === "container" ? withoutBridge(app) : []),
     ...findings.filter(({ state }) => state === "missing").map((finding) => toWarning(finding, app)),
-    ...limitsNotHeldHere(app.limits, app.sandbox).map((message) => ({ severity: "warning", file: app.file, message }) as const),
+    ...sentences.map((message) => ({ severity: "warning", file: app.file, message }) as const),
   ];
 }
 

@@ -27,7 +27,7 @@ export function toStartFailure(error: unknown): StartFailure {
   if (error instanceof ListenFailure) return error.failure;
   if (error instanceof InstanceFailure) {
     const { message, code } = error;
-    if (code !== "reply-socket-in-use") return { kind: "instance-failed", message };
+    if (code !== "reply-socket-in-use") return { kind: "instance-failed", message, ...hintOf(error) };
     const hint = "Another host serves this app, or one with the same `socket:`. End it, or give this one a `socket:` of its own";
     return { kind: code, message, hint };
   }
@@ -74,8 +74,12 @@ export function revisionProblem(error: unknown, file: string): Diagnostic {
     const { message, hint } = error.failure;
     return { severity: "error", file, message, ...(hint === undefined ? {} : { hint }) };
   }
-  const hint = error instanceof ContainerFailure || error instanceof NetworkFailure ? { hint: error.hint } : {};
-  return { severity: "error", file, message: messageOf(error), ...hint };
+  return { severity: "error", file, message: messageOf(error), ...hintOf(error) };
+}
+
+function hintOf(error: unknown): { readonly hint?: string } {
+  const hints = error instanceof InstanceFailure || error instanceof ContainerFailure || error instanceof NetworkFailure;
+  return hints && error.hint !== undefined ? { hint: error.hint } : {};
 }
 
 function isRouteConflict(error: unknown): error is RouteConflict<ServedOperation> {

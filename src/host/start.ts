@@ -32,6 +32,7 @@ import { Sandboxes } from "./sandboxes.ts";
 import { type DeliveredSecrets, deliverSecrets } from "./secrets.ts";
 import { httpListenFailure, messageOf, revisionProblem, toStartFailure } from "./start-failure.ts";
 import { TypeChecks } from "./type-checks.ts";
+import { unreadableIn } from "./unreadable-app.ts";
 import { FileWatch } from "./watch.ts";
 
 /** Starts a host. A failure leaves nothing behind. */
@@ -412,7 +413,10 @@ async function startInstances(revision: Revision): Promise<void> {
     await revision.pool.start();
   } catch (error) {
     const code = error instanceof InstanceFailure ? error.code : undefined;
-    throw new InstanceFailure(`App "${revision.loaded.app.name}" cannot start: its instance ${messageOf(error)}`, code);
+    const { app } = revision.loaded;
+    // What makes most daemons that run elsewhere fail in a container.
+    const [unreadable] = await unreadableIn(app);
+    throw new InstanceFailure(`App "${app.name}" cannot start: its instance ${messageOf(error)}`, code, unreadable);
   }
 }
 

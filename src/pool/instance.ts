@@ -59,10 +59,13 @@ export class InstanceFailure extends Error {
   override readonly name = "InstanceFailure";
   /** "reply-socket-in-use": the configured reply socket belongs to another live host. */
   readonly code: string | undefined;
+  /** What to look at. */
+  readonly hint: string | undefined;
 
-  constructor(message: string, code?: string) {
+  constructor(message: string, code?: string, hint?: string) {
     super(message);
     this.code = code;
+    this.hint = hint;
   }
 }
 

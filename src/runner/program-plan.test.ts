@@ -24,6 +24,6 @@ requireRoot("a working directory that may not be entered is told as that, not as
   const child = Bun.spawnSync([process.execPath, "-e", script], { cwd: "/", uid: 65_534, gid: 65_534 });
   expect(JSON.parse(child.stdout.toString())).toEqual({
     detail: 'Cannot start "sh" for GET /: its working directory cannot be used',
-    advice: `its working directory "${closed}" may not be entered by user 65534 (EACCES): run chmod a+x on it`,
+    advice: `"${closed}" may not be entered by user 65534 (EACCES): run chmod a+x on it`,
   });
 });

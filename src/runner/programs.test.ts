@@ -263,7 +263,7 @@ describe("a program that cannot be started", () => {
     ["not executable", "it may not be executed (EACCES)", "run chmod +x"],
     ["no shebang", "neither a binary of this machine nor a script whose first line is #!", "see "],
     ["no interpreter", "it was not found (ENOENT)", 'the interpreter "/no/such/interpreter" that its first line names does not exist'],
-    ["no folder", "its working directory cannot be used", 'its working directory "/no/such/folder" does not exist'],
+    ["no folder", "its working directory cannot be used", '"/no/such/folder" does not exist'],
   ];
   test.each(failures)("%s is told in words: short to the client, with paths and advice to the log", async (operation, words, advice) => {
     const heard = trial.send(operation);

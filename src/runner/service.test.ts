@@ -118,7 +118,9 @@ describe("a daemon that does not come up", () => {
     expect(await failure({ spec: { argv: ["no-such-daemon", "--fast"] } })).toBe(
       'cannot start its service "no-such-daemon --fast": it was not found (ENOENT): there is no such program in PATH (/usr/bin:/bin)',
     );
-    expect(await failure({ spec: { wd: "/no/such/folder" } })).toContain('its working directory "/no/such/folder" does not exist');
+    expect(await failure({ spec: { wd: "/no/such/folder" } })).toContain(
+      'its working directory cannot be used: "/no/such/folder" does not exist',
+    );
   });
 
   test("because it exits is told so, with its last words", async () => {

@@ -60,12 +60,12 @@ function folderProblem(wd: string): string | undefined {
   const closed = closedFolder(wd);
   if (closed !== undefined) {
     const where = closed === wd ? "" : ` at "${closed}"`;
-    return `its working directory "${wd}" may not be entered by user ${process.geteuid?.()}${where} (EACCES): run chmod a+x on it`;
+    return `"${wd}" may not be entered by user ${process.geteuid?.()}${where} (EACCES): run chmod a+x on it`;
   }
   try {
-    return statSync(wd).isDirectory() ? undefined : `its working directory "${wd}" is not a folder`;
+    return statSync(wd).isDirectory() ? undefined : `"${wd}" is not a folder`;
   } catch {
-    return `its working directory "${wd}" does not exist`;
+    return `"${wd}" does not exist`;
   }
 }
 

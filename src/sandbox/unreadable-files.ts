@@ -1,6 +1,5 @@
 /** Files of an app that the user of its containers may not read: found before somebody wonders. */
-import { stat } from "node:fs/promises";
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { shellWord } from "../core/shell-word.ts";
 
@@ -25,7 +24,7 @@ export async function unreadableFiles(folder: string): Promise<readonly string[]
     if (info === undefined) continue;
     const needed = othersRead | othersPass;
     if ((info.mode & needed) !== needed) {
-      found.push(inFolder === "" ? "." : inFolder);
+      found.push(inFolder);
       continue;
     }
     for (const entry of await readdir(path, { withFileTypes: true }).catch(() => [])) {
@@ -36,10 +35,10 @@ export async function unreadableFiles(folder: string): Promise<readonly string[]
     }
   }
   if (found.length === 0) return [];
-  const named = found.slice(0, namedMax).map(shellWord);
+  const named = found.slice(0, namedMax).map((name) => shellWord(join(folder, name)));
   const others = found.length - named.length;
-  const files = `${named.join(", ")}${others > 0 ? ` and ${others} more` : ""} in ${folder}`;
-  return [`${files} cannot be read in its container, which runs as a user of its own: chmod o+rX ${named.join(" ")}`];
+  const files = `${named.join(", ")}${others > 0 ? ` and ${others} more` : ""}`;
+  return [`${files} cannot be read in its containers, whose user is none of the host's: chmod o+rX ${named.join(" ")}`];
 }
 
 async function mayBeRead(file: string): Promise<boolean> {
