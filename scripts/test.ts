@@ -37,7 +37,13 @@ function runTests(args: readonly string[]): Bun.Subprocess<"ignore", "pipe", "pi
   const patterns = args.some((arg) => !arg.startsWith("-")) ? args : ["./src", "./tests", "./scripts", "./bench", ...args];
   const argv = [process.execPath, "--no-env-file", "--config=/dev/null", "test", "--no-orphans", `--timeout=${testLimitMs}`, ...patterns];
   const confined = process.getuid?.() === 0 && Bun.which("unshare") !== null && Bun.which("ip") !== null;
-  return Bun.spawn([...(confined ? inOwnNetwork : []), ...argv], { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "pipe", detached: true });
+  return Bun.spawn([...(confined ? inOwnNetwork : []), ...argv], {
+    cwd: root,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+  });
 }
 
 function endTree(pid: number): void {

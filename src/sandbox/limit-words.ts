@@ -17,11 +17,6 @@ export function pidsLimitWords(pidsMax: number): string {
   return `limits.pids of ${pidsMax}`;
 }
 
-/** "limits.tmp of 64 MiB" */
-export function tmpLimitWords(bytesMax: number): string {
-  return `limits.tmp of ${bytesWords(bytesMax)}`;
-}
-
 function bytesWords(bytes: number): string {
   for (const [index, unit] of units.entries()) {
     const size = 1024 ** (units.length - index);

@@ -48,7 +48,11 @@ test("version 2 tells everything in one folder (cgroup-v2.rst)", () => {
 });
 
 test("of version 2 CPU time is known where only memory was handed on, and a peak only from Linux 5.19 on", () => {
-  const folder = tree({ "memory.current": "4096\n", "memory.events": eventsV2, "cpu.stat": "usage_usec 2000\nuser_usec 2000\nsystem_usec 0\n" });
+  const folder = tree({
+    "memory.current": "4096\n",
+    "memory.events": eventsV2,
+    "cpu.stat": "usage_usec 2000\nuser_usec 2000\nsystem_usec 0\n",
+  });
   expect(readUsage({ memory: { version: 2, folder } })).toEqual({ memoryBytes: 4096, oomKills: 2, cpuMs: 2 });
 });
 
