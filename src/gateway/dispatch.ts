@@ -63,6 +63,8 @@ export interface Upstream {
   readonly address?: { readonly host: string; readonly port: number };
   /** Opens a connection to the daemon's port over the link. Bytes go both ways as they are. */
   connect(sink: ConnectionSink): OpenConnection;
+  /** Set by whoever keeps connections to it: called when its instance ends, before the daemon is told to. */
+  onEnding?: (() => void) | undefined;
 }
 
 /** As the link's `CallHead`, which tells more of each. */

@@ -143,6 +143,20 @@ describe("connections to daemons", () => {
     expect(told).toEqual([]);
   });
 
+  test("are closed when their instance ends, and none is kept any more", async () => {
+    using bed = new Bed();
+    const upstream = upstreamAt(bed.daemon.port);
+    const pool = bed.all.of(upstream);
+    const [waiting, busy] = [await ask(pool, undefined), await ask(pool, undefined)];
+    waiting.release();
+    upstream.onEnding?.();
+    await bed.daemon.connections[0]?.closed();
+    expect(bed.daemon.connections[1]?.isClosed).toBe(false);
+    busy.release();
+    await bed.daemon.connections[1]?.closed();
+    expect(pool.idle).toBe(0);
+  });
+
   test("are all closed at the end", async () => {
     using bed = new Bed();
     const connections = await Promise.all([1, 2, 3].map(async () => await ask(bed.pool, undefined)));

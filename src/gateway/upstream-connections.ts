@@ -1,6 +1,6 @@
 /**
- * Connections to daemons that wait for their next request, by instance. The one that was used last is taken first: under little
- * load the others grow old and are closed. An instance's end closes its own, by closing them from the other side.
+ * Connections to daemons that wait for their next request, by instance, and are closed with it. The one that was used last is taken
+ * first: under little load the others grow old and are closed.
  */
 import type { Upstream } from "./dispatch.ts";
 import { UpstreamConnection, type UpstreamKeeper, type UpstreamUser } from "./upstream-connection.ts";
@@ -85,10 +85,13 @@ export class UpstreamPool implements UpstreamKeeper {
   readonly #clock: Clock;
   /** The last one was used last. */
   readonly #idle: UpstreamConnection[] = [];
+  #isClosed = false;
 
   constructor(upstream: Upstream, clock: Clock) {
     this.#upstream = upstream;
     this.#clock = clock;
+    // A daemon that is told to end may wait for those who are still connected.
+    upstream.onEnding = () => this.close();
   }
 
   get instance(): string {
@@ -115,7 +118,7 @@ export class UpstreamPool implements UpstreamKeeper {
 
   keep(connection: UpstreamConnection): void {
     const idle = this.#idle;
-    if (idle.length >= this.#clock.limits.idleMax) return connection.terminate();
+    if (this.#isClosed || idle.length >= this.#clock.limits.idleMax) return connection.terminate();
     if (idle.length === 0) this.#clock.waits(this);
     connection.idleSinceMs = this.#clock.nowMs;
     idle.push(connection);
@@ -135,7 +138,9 @@ export class UpstreamPool implements UpstreamKeeper {
     }
   }
 
+  /** For good. */
   close(): void {
+    this.#isClosed = true;
     for (const connection of this.#idle.splice(0)) connection.terminate();
   }
 }

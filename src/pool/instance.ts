@@ -452,6 +452,7 @@ export class Instance implements PlaceHolder {
     const detail = ["The app's instance ended", ...(reason === closedLink ? [] : [reason]), ...limitWords].join(": ");
     for (const work of this.#work.values()) work.lost(detail, limit);
     this.#places.lose(detail, limit);
+    this.upstream.onEnding?.();
     // One that is silent does not hear that it should end.
     const how = drained && !this.#pulse.silent ? "gently" : "at-once";
     void this.#runner.end(how, reason).then((end) => {

@@ -108,4 +108,6 @@ export interface Upstream {
   readonly address?: { readonly host: string; readonly port: number };
   /** Opens a connection to the daemon's port over the link. */
   connect(sink: ConnectionSink): ConnectionHandle;
+  /** Set by whoever keeps connections to it: called when its instance ends, before the daemon is told to. */
+  onEnding?: (() => void) | undefined;
 }
