@@ -3,12 +3,11 @@
  * plugged into it. Its name and its subnet are the first that nobody on this machine has.
  */
 import { type Cidr, cidrs, overlaps, parseCidr } from "../config/cidr.ts";
+import { networkDefaults } from "../config/network-settings.ts";
 import { CommandFailure, listIp, runIp, tryIp } from "./network-commands.ts";
 import { addressAt, following, formatCidr, macOf, toCidr } from "./network-cidr.ts";
 import { NetworkFailure } from "./network-failure.ts";
 
-/** IFNAMSIZ of the kernel's include/uapi/linux/if.h, without its NUL. */
-const nameCharactersMax = 15;
 const namesMax = 64;
 const followersMax = 10;
 const roundsMax = 20;
@@ -39,12 +38,11 @@ export interface Route {
   readonly device: string;
 }
 
-/** "urocket0", "urocket1", …; "apps", "apps1", "apps2", …. Names that would be too long are not among them. */
-export function bridgeNames(first: string): string[] {
-  const [, stem = first, digits = "0"] = /^(.*?)(\d*)$/.exec(first) ?? [];
-  const start = Number(digits === "" ? 0 : digits);
-  const followers = Array.from({ length: namesMax - 1 }, (_, at) => `${stem}${start + at + 1}`);
-  return [first, ...followers.filter((name) => name.length <= nameCharactersMax)];
+/** A bridge's candidates: itself where it was chosen by somebody, whose firewall may name it; of the default also "urocket1", "urocket2", …. */
+export function bridgeNames(stated: string): string[] {
+  if (stated !== networkDefaults.bridge) return [stated];
+  const stem = stated.replace(/\d+$/, "");
+  return Array.from({ length: namesMax }, (_, number) => `${stem}${number}`);
 }
 
 /** A subnet's candidates: itself where it was chosen by somebody; of the default also its followers and other private ones. */
