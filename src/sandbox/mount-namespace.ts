@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { shellWord } from "../core/shell-word.ts";
 import { Mounter } from "./mounter.ts";
 import type { MountLine } from "./mounts.ts";
+import { readPieces } from "./pieces.ts";
 
 /** Reads commands, one a line; answers each with its number, its status and what it wrote, and a NUL. */
 const script = `trap '' HUP INT QUIT TERM
@@ -63,7 +64,7 @@ export class MountNamespace {
       onExit: () => this.#end(),
     });
     this.#shell.unref();
-    void this.#read();
+    void readPieces(this.#shell.stdout, "\0", (text) => this.#answer(text)).then(() => this.#end());
   }
 
   /** False: somebody ended its shell. What runs in it goes on; nothing more can be mounted. */
@@ -141,23 +142,6 @@ export class MountNamespace {
     } catch {
       this.#end();
     }
-  }
-
-  async #read(): Promise<void> {
-    const decoder = new TextDecoder();
-    let text = "";
-    try {
-      for await (const chunk of this.#shell.stdout) {
-        text += decoder.decode(chunk, { stream: true });
-        for (let end = text.indexOf("\0"); end >= 0; end = text.indexOf("\0")) {
-          this.#answer(text.slice(0, end));
-          text = text.slice(end + 1);
-        }
-      }
-    } catch {
-      // The pipe broke with the shell.
-    }
-    this.#end();
   }
 
   #answer(text: string): void {

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { MountLine } from "./mounts.ts";
 import type { MountAnswer } from "./mounter-main.ts";
+import { readPieces } from "./pieces.ts";
 
 const program = fileURLToPath(new URL("mounter-main.ts", import.meta.url));
 
@@ -28,7 +29,7 @@ export class Mounter {
       detached: true,
     });
     this.#child.unref();
-    void this.#read();
+    void readPieces(this.#child.stdout, "\n", (line) => this.#answer(JSON.parse(line) as MountAnswer)).then(() => this.#end());
   }
 
   /** False: it cannot work here, or was ended. */
@@ -61,23 +62,6 @@ export class Mounter {
     } catch {
       this.#end();
     }
-  }
-
-  async #read(): Promise<void> {
-    const decoder = new TextDecoder();
-    let text = "";
-    try {
-      for await (const chunk of this.#child.stdout) {
-        text += decoder.decode(chunk, { stream: true });
-        for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-          this.#answer(JSON.parse(text.slice(0, end)) as MountAnswer);
-          text = text.slice(end + 1);
-        }
-      }
-    } catch {
-      // The pipe broke with it.
-    }
-    this.#end();
   }
 
   #end(): void {
