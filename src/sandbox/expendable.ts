@@ -19,7 +19,7 @@ let score: Score | null | undefined;
 
 /** @param start spawns. */
 export function spawnExpendable<T>(start: () => T): T {
-  score ??= openScore();
+  if (score === undefined) score = openScore();
   if (score === null || !write(score.file, first)) return start();
   try {
     return start();
