@@ -124,7 +124,8 @@ function inUse(wanted: readonly Cidr[], routes: readonly Route[]): NetworkFailur
   );
 }
 
-async function indexOf(bridge: string): Promise<number> {
+/** The number that the kernel gave it. @throws CommandFailure when there is none of that name. */
+export async function indexOf(bridge: string): Promise<number> {
   for (const link of await listIp("link", "show", bridge)) {
     if (typeof link === "object" && link !== null && "ifindex" in link && typeof link.ifindex === "number") return link.ifindex;
   }

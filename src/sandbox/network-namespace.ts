@@ -82,17 +82,27 @@ function makingScript(bridge: Bridge, namespaces: readonly Namespace[]): string 
 /** On the host's side. A port is isolated before it is up. */
 function outerLines(bridge: Bridge, { name, wired }: Namespace): string[] {
   if (wired === undefined) return [`netns add ${name}`];
-  const { link, mac, address, address6 } = wired;
+  const { link, mac } = wired;
   return [
     `netns add ${name}`,
     `link add ${link} type veth peer name eth0 address ${mac} netns ${name}`,
-    `link set ${link} alias ${name} master ${bridge.name} addrgenmode none`,
-    `link set ${link} type bridge_slave isolated on`,
+    `link set ${link} alias ${name} addrgenmode none`,
+    ...plugLines(bridge, wired),
     `link set ${link} up`,
-    ...[address, address6]
-      .filter((one) => one !== undefined)
-      .map((one) => `neigh replace ${one} lladdr ${mac} dev ${bridge.name} nud permanent`),
+    ...outerAddressLines(bridge, wired),
   ];
+}
+
+/** Into the bridge. */
+export function plugLines(bridge: Bridge, { link }: Wired): string[] {
+  return [`link set ${link} master ${bridge.name}`, `link set ${link} type bridge_slave isolated on`];
+}
+
+/** Where the host finds its addresses. */
+export function outerAddressLines(bridge: Bridge, { mac, address, address6 }: Wired): string[] {
+  return [address, address6]
+    .filter((one) => one !== undefined)
+    .map((one) => `neigh replace ${one} lladdr ${mac} dev ${bridge.name} nud permanent`);
 }
 
 /** On the instance's side. */

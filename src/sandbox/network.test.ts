@@ -302,6 +302,43 @@ describe("the outside", () => {
   });
 });
 
+describe("a bridge", () => {
+  requireNetwork.each([
+    [
+      "that somebody removed",
+      "link del urocket0",
+      /^Somebody removed the bridge urocket0: it was made anew, and \d+ instances plugged into it$/,
+    ],
+    ["whose addresses somebody took away", "addr flush dev urocket0", /^Somebody took its addresses from the bridge urocket0/],
+  ])("%s comes back, with all that were on it", async (_, command, words) => {
+    await using machine = makeMachine();
+    await using host = startNetworkHost(machine);
+    const { gateway, gateway6 } = await host.open();
+    const slot = await host.take();
+    machine.run(["ip", ...command.split(" ")]);
+    // Who finds it missing does not wait until it is looked for.
+    const other = await host.take("internal");
+    for (const one of [slot, other]) for (const address of [gateway, gateway6]) expect(one.pings(address)).toBeTrue();
+    expect(await host.warnings()).toContainEqual(expect.stringMatching(words));
+    const ports = machine.run(["bridge", "-d", "link", "show"]);
+    expect(ports.match(/isolated on/g)?.length).toBe(ports.match(/master urocket0/g)?.length ?? 0);
+    await host.close();
+    expect(machine.run(["ip", "-br", "link"]).trim().split("\n").length).toBe(1);
+  });
+
+  requireNetwork("that somebody put in the place of ours is left alone", async () => {
+    await using machine = makeMachine();
+    await using host = startNetworkHost(machine);
+    await host.open();
+    await host.take();
+    machine.run(["ip", "link", "del", "urocket0"]);
+    machine.run(["ip", "link", "add", "urocket0", "type", "bridge"]);
+    await host.take("internal").catch(() => undefined);
+    expect(await host.warnings()).toContainEqual(expect.stringContaining("somebody made another one of that name"));
+    expect(machine.run(["ip", "-br", "addr", "show", "urocket0"])).not.toContain("10.201");
+  });
+});
+
 describe("many at once", () => {
   requireNetwork("are made and removed, and leave nothing", async () => {
     await using machine = makeMachine();

@@ -17,6 +17,7 @@ import { Firewall } from "./network-firewall.ts";
 import { enableForwarding, hasIpv6 } from "./network-forwarding.ts";
 import { Gatherer } from "./network-gatherer.ts";
 import { hostsLines, resolvingFor } from "./network-names.ts";
+import { bridgeLookEveryMs, isBridgeWhole, repairBridge } from "./network-repair.ts";
 import { makeNamespaces, type Namespace, pathOf, removeNamespaces } from "./network-namespace.ts";
 import { findOtherFirewalls } from "./network-other-firewalls.ts";
 import { ownerMark } from "./group-names.ts";
@@ -28,7 +29,7 @@ export { NetworkFailure } from "./network-failure.ts";
 export { sweepNetworks } from "./network-leftovers.ts";
 
 export interface NetworkSettings {
-  /** Of the bridge, and of the nftables table. The first free one of it and its followers is taken: "urocket0", "urocket1", … */
+  /** Of the bridge, and of the nftables table. In the default's place the next that is free is taken: "urocket1", …; any other has to be free. */
   readonly bridge: string;
   /** CIDR; the bridge has its first address. In the default's place the next that is free is taken; any other has to be free. */
   readonly subnet: string;
@@ -133,6 +134,9 @@ class BridgedNetwork implements Network {
   /** All that are there, or on their way. */
   readonly #held = new Set<Held>();
   readonly #warn: (message: string) => void;
+  readonly #looking: ReturnType<typeof setInterval>;
+  #mending: Promise<void> | undefined;
+  #toldOfBridge: string | undefined;
   #made = 0;
   #closing: Promise<void> | undefined;
 
@@ -147,8 +151,10 @@ class BridgedNetwork implements Network {
     const room = bridge.subnet6 === undefined ? half : Math.min(half, Number(sizeOf(halves(bridge.subnet6)[0])));
     // The lower half begins with the network's own address and the bridge's, the upper ends with the broadcast's.
     this.#addresses = { open: new Addresses({ from: 2, to: room }), internal: new Addresses({ from: 1, to: room - 1 }) };
-    this.#making = new Gatherer((some) => makeNamespaces(bridge, some).then(() => some.map(() => undefined)), namespacesAtOnceMax);
+    this.#making = new Gatherer((some) => this.#wire(some), namespacesAtOnceMax);
     this.#removing = new Gatherer((some) => removeNamespaces(bridge, some).then(() => some.map(() => undefined)), slotsMax);
+    this.#looking = setInterval(() => void this.#mend(), bridgeLookEveryMs);
+    this.#looking.unref();
     void this.#stock("open").fill();
   }
 
@@ -179,6 +185,33 @@ class BridgedNetwork implements Network {
       this.#forget(held);
       throw error;
     }
+  }
+
+  async #wire(some: readonly Held[]): Promise<readonly void[]> {
+    if (!isBridgeWhole(this.#bridge)) {
+      await this.#mend();
+      if (!isBridgeWhole(this.#bridge)) throw new CommandFailure(`The bridge ${this.bridge} is gone`);
+    }
+    await makeNamespaces(this.#bridge, some);
+    return some.map(() => undefined);
+  }
+
+  /** Brings the bridge back, where it is not as it should be. Never rejects. */
+  #mend(): Promise<void> {
+    if (this.#closing !== undefined || isBridgeWhole(this.#bridge)) return Promise.resolve();
+    this.#mending ??= this.#repair().finally(() => (this.#mending = undefined));
+    return this.#mending;
+  }
+
+  async #repair(): Promise<void> {
+    const wired = [...this.#held].map((held) => held.wired).filter((one) => one !== undefined);
+    const words = await repairBridge(this.#bridge, this.#owner, wired).catch(
+      (error: unknown) =>
+        `The bridge ${this.bridge} is gone and cannot be made anew: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    // What stays so is told once, not every few seconds.
+    if (words !== this.#toldOfBridge) this.#warn(words);
+    this.#toldOfBridge = isBridgeWhole(this.#bridge) ? undefined : words;
   }
 
   #plan(mode: NetworkMode): Held {
@@ -251,7 +284,9 @@ class BridgedNetwork implements Network {
   }
 
   async #close(): Promise<void> {
+    clearInterval(this.#looking);
     for (const stock of this.#stocks.values()) await stock.close();
+    await this.#mending;
     await this.#making.idle();
     await this.#removing.idle();
     await removeNamespaces(this.#bridge, [...this.#held]);
@@ -275,7 +310,8 @@ function halfOf(block: Cidr, mode: Mode): Cidr {
 
 async function makeBoth(first: string, wanted: SubnetsWanted): Promise<{ bridge: Bridge; firewall: Firewall }> {
   const owner = ownerMark();
-  for (const name of bridgeNames(first)) {
+  const names = bridgeNames(first);
+  for (const name of names) {
     try {
       const bridge = await makeBridge(name, wanted, owner);
       return { bridge, firewall: await openFirewall(bridge, owner) };
@@ -284,8 +320,8 @@ async function makeBoth(first: string, wanted: SubnetsWanted): Promise<{ bridge:
     }
   }
   throw new NetworkFailure(
-    `Cannot make the bridge "${first}": it exists already, and so do all that would follow it`,
-    `"ip link show type bridge" and "nft list tables" show whose they are; "urocket doctor --clean" removes what hosts left that are no more`,
+    `Cannot make the bridge "${first}": it exists already${names.length === 1 ? "" : ", and so do all that would follow it"}`,
+    `Choose another; "ip link" and "nft list tables" show whose it is; "urocket doctor --clean" removes what hosts left that are no more`,
   );
 }
 
