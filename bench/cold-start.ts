@@ -180,10 +180,13 @@ async function until(
   server: Server,
   missing: (tree: readonly ProcessStat[], host: number) => string | undefined,
 ): Promise<string | undefined> {
-  const host = server.processes[0]?.pid ?? 0;
+  const [host] = server.processes;
+  if (host === undefined) return "it was not started";
   const givenUpAt = performance.now() + patienceMs;
   for (;;) {
-    const fault = missing(hostProcesses(host), host);
+    const all = hostProcesses(host.pid);
+    if (!all.some(({ pid }) => pid === host.pid)) return `it ended: ${host.complaint()}`;
+    const fault = missing(all, host.pid);
     if (fault === undefined || performance.now() > givenUpAt) return fault;
     await Bun.sleep(lookEveryMs);
   }

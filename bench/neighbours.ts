@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { atMost, notMeasured, type Verdict } from "./budgets.ts";
 import { benchFolder, buildFolder } from "./measure/build-folder.ts";
 import type { Progress } from "./measure/comparison.ts";
-import { runLoad, type LoadReport } from "./measure/load-client.ts";
+import { faultsOf, runLoad, type LoadReport } from "./measure/load-client.ts";
 import { untilAnswered, type Server } from "./measure/server.ts";
 import { functionQuestion } from "./functions.ts";
 import { startUrocket } from "./peers/urocket.ts";
@@ -15,6 +15,7 @@ import type { Ground } from "./process/ground.ts";
 import { groupCpuUs, instancesOf } from "./process/host-processes.ts";
 import { readProcesses } from "./process/proc-stat.ts";
 import { firstOfPair, median } from "./statistics.ts";
+import { formatNumber } from "./table.ts";
 
 /** Each by the name that --only knows it by, and that apps/wild and programs/misdeed.c do. */
 export const misdeeds = ["fork", "memory", "disk", "cpu"] as const;
@@ -62,10 +63,11 @@ export interface NeighboursReport {
 
 /** An open loop, so that nothing that is slow keeps others from being asked. */
 const requestsPerSecond = 500;
-const connectionsMax = 64;
-/** From the misdeed's request until the figures begin. */
-const headStartMs = 300;
-const goneWithinMs = 10_000;
+/** More than a second's stall takes. */
+const connectionsMax = 1024;
+/** From the misdeed's first moment until the load begins. */
+const headStartMs = 200;
+const patienceMs = 10_000;
 const lookEveryMs = 100;
 
 export async function runNeighbours(ground: Ground, options: NeighboursOptions, progress: Progress): Promise<NeighboursReport> {
@@ -121,13 +123,14 @@ class Street {
   async #beside(misdeed: Misdeed, options: NeighboursOptions): Promise<Pick<NeighbourRound, "beside" | "deed">> {
     const ending = new AbortController();
     const answering = this.#misdo(misdeed, ending.signal);
+    await this.#until(misdeed, true);
     await Bun.sleep(headStartMs);
     const watch = new CpuWatch(() => this.#wildGroups());
     const beside = await this.#load(options);
     const cpus = watch.end();
     ending.abort();
     const answers = await answering;
-    await this.#untilQuiet(misdeed);
+    await this.#until(misdeed, false);
     return { beside, deed: { cpus, answers } };
   }
 
@@ -154,13 +157,14 @@ class Street {
     return [...instancesOf(this.#host)].filter(([instance]) => !this.#measured.has(instance));
   }
 
-  async #untilQuiet(misdeed: Misdeed): Promise<void> {
-    const givenUpAt = Date.now() + goneWithinMs;
+  async #until(misdeed: Misdeed, isWanted: boolean): Promise<void> {
+    const givenUpAt = Date.now() + patienceMs;
     const goesOn = (): boolean =>
       readProcesses(this.#wildGroups().flatMap(([, pids]) => pids)).some(({ command, state }) => command === "misdeed" && state !== "Z");
-    while (goesOn()) {
-      if (Date.now() > givenUpAt) throw new Error(`${misdeedWords[misdeed]} goes on though its request has ended`);
-      await Bun.sleep(lookEveryMs);
+    while (goesOn() !== isWanted) {
+      if (Date.now() > givenUpAt)
+        throw new Error(`${misdeedWords[misdeed]} ${isWanted ? "was not started" : "goes on though its request has ended"}`);
+      await Bun.sleep(lookEveryMs / 10);
     }
   }
 }
@@ -207,9 +211,12 @@ export function errorsOf(report: LoadReport): number {
 }
 
 export function judgeNeighbour({ misdeed, rounds }: NeighbourSeries): Verdict {
-  const errors = rounds.reduce((sum, { alone, beside }) => sum + errorsOf(alone) + errorsOf(beside), 0);
-  const p99 = (of: (round: NeighbourRound) => LoadReport): number => median(rounds.map((round) => of(round).accepted.p99Us)) / 1_000;
-  return atMost(errorsMeasure(misdeed), 0, errors, `p99 ${p99(({ alone }) => alone)} ms alone, ${p99(({ beside }) => beside)} beside it`);
+  const reports = rounds.flatMap(({ alone, beside }) => [alone, beside]);
+  const errors = reports.reduce((sum, report) => sum + errorsOf(report), 0);
+  if (errors > 0) return atMost(errorsMeasure(misdeed), 0, errors, reports.flatMap(faultsOf).join("; "));
+  const p99 = (of: (round: NeighbourRound) => LoadReport): string =>
+    formatNumber(median(rounds.map((round) => of(round).accepted.p99Us)) / 1_000);
+  return atMost(errorsMeasure(misdeed), 0, 0, `p99 ${p99(({ alone }) => alone)} ms alone, ${p99(({ beside }) => beside)} beside it`);
 }
 
 function errorsMeasure(misdeed: Misdeed): string {

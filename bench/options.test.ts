@@ -39,7 +39,7 @@ describe("readOptions", () => {
 
   test("says everything that is wrong at once, naming each value", () => {
     expect(problems("stag", "--only", "dynamic,perl", "--rounds", "0", "--seconds", "soon")).toEqual([
-      'Unknown command "stag": it must be one of stage, stage-memory, stage-overload, functions, cold-start, tcp, setup',
+      'Unknown command "stag": it must be one of stage, stage-memory, stage-overload, functions, services, cold-start, neighbours, tcp, setup',
       'Unknown name "perl" in --only: it must be of dynamic,static,sh,php',
       '--rounds is "0": it must be a number from 1 to 3600',
       '--seconds is "soon": it must be a number from 0.1 to 3600',

@@ -41,7 +41,7 @@ const choices: Readonly<Record<Command, Choices>> = {
   functions: { parts: functionParts, against: names(proxies), seconds: 1.2 },
   services: { parts: serviceParts, against: names(serviceProxies), seconds: 0.9 },
   "cold-start": { parts: coldParts, against: [], seconds: 1 },
-  neighbours: { parts: misdeeds, against: [], seconds: 2 },
+  neighbours: { parts: misdeeds, against: [], seconds: 1.5 },
   tcp: { parts: lineParts, against: names(lineServers), seconds: 1.5 },
   setup: nothing,
 };

@@ -35,6 +35,8 @@ export interface ServicesReport {
 }
 
 const connections = 64;
+/** Load until the subject's code is compiled; the proxies were so before. */
+const compilersSeconds = 2;
 const idleConnections = 10_000;
 /** Each is two connections of the proxy's. */
 const openStreams = 5_000;
@@ -123,7 +125,7 @@ class ServicesBench {
   async #compare(program: string, count: number, subject: ServerSystem, others: readonly ServerSystem[]): Promise<void> {
     const { rounds, seconds, warmUpSeconds } = this.#options;
     const load = { program, connections: count, seconds, warmUpSeconds };
-    await subject.measure({ ...load, seconds: 1, warmUpSeconds: 0 });
+    await subject.measure({ ...load, seconds: compilersSeconds, warmUpSeconds: 0 });
     const opponents = others.map((system) => ({ system }));
     this.#comparisons.push(await compare(subject, opponents, load, rounds, this.#progress));
   }
