@@ -53,9 +53,9 @@ describe("the types of functions", () => {
   test("need no types of the platform, of packages, or of files that have none", async () => {
     const text = `import fs from "node:fs";
 import { Database } from "bun:sqlite";
-import untyped from "untyped";
+import untyped, { Untyped } from "untyped";
 import note from "./note.txt";
-export const f = (a, { b }) => {
+export const f = (a: Untyped, { b }) => {
   untyped((x) => x);
   setTimeout(() => console.log(process.env, Buffer.from(""), Bun.version, __dirname, import.meta.dir), 1);
   return [fs.existsSync("/"), Database, fetch, new Request("http://x/"), crypto.randomUUID(), require("node:os"), note, a, b];
@@ -76,6 +76,16 @@ try { f(1, { b: 2 }); } catch (error) { error.message; }
       "error f.ts:3:45 Property 'nothing' does not exist on type 'typeof Reflect' (TS2339)",
       expect.stringMatching(/^error f\.ts:3:60 Property 'nothing' does not exist on type 'ReadableStream<Uint8Array/),
     ]);
+  });
+
+  test("need none for what is imported of the platform by name", async () => {
+    const text = `import { $, type Server } from "bun";
+import { test } from "bun:test";
+import fs, { readFileSync } from "node:fs";
+export const f = async (server: Server<undefined>) => [await $\`true\`.quiet(), server.port, fs, readFileSync, test];
+`;
+    expect(await of(text)).toEqual([]);
+    expect(await of(text, { "tsconfig.json": '{ "compilerOptions": { "strict": true, "types": ["bun"] } }' })).toEqual([]);
   });
 
   test("know the platform where its types are installed", async () => {

@@ -88,9 +88,13 @@ async function standInForPlatform(types: string, packages: string | undefined): 
     const installed = packages === undefined ? undefined : join(packages, name, "index.d.ts");
     const found = name === "bun-types" && installed !== undefined && existsSync(installed);
     await mkdir(join(types, name));
-    await writeFile(join(types, name, "index.d.ts"), found ? `/// <reference path=${JSON.stringify(installed)} />\n` : "export {};\n");
+    const text = found ? `/// <reference path=${JSON.stringify(installed)} />\n` : standIn(name);
+    await writeFile(join(types, name, "index.d.ts"), text);
   }
 }
+
+/** An import of such a name leads here too: it has whatever is asked of it. */
+const standIn = (name: string): string => `declare module ${JSON.stringify(name)};\n`;
 
 /** What the bundler does, whatever an app's own options say of another way to build it. */
 const bundlerOptions = {
@@ -184,9 +188,10 @@ const platformNames = new Set(["__dirname", "__filename", "require", "module", "
 
 /**
  * - 7016, 2307, 2732, 2792: a module without types; that it is there, the bundler has seen to;
+ * - 2709: what such a module exports is used as a type;
  * - 2580-2584, 2591-2593, 2867, 2868: types of Node.js, Bun or a test runner are not installed.
  */
-const missingTypes = new Set([7016, 2307, 2732, 2792, 2580, 2581, 2582, 2583, 2584, 2591, 2592, 2593, 2867, 2868]);
+const missingTypes = new Set([7016, 2307, 2732, 2792, 2709, 2580, 2581, 2582, 2583, 2584, 2591, 2592, 2593, 2867, 2868]);
 
 /** Undefined: not to be told. */
 function judge(fault: Fault, folder: string): (Fault & { readonly severity: Diagnostic["severity"] }) | undefined {
