@@ -38,7 +38,20 @@ const otherMethods = [
 export function setSurroundings(environment: Iterable<readonly [string, string]>, folder: string): void {
   for (const name of Object.keys(process.env)) delete process.env[name];
   for (const [name, value] of environment) process.env[name] = value;
+  for (const name of ["spawn", "spawnSync"] as const) Reflect.set(Bun, name, inEnvironment(Bun[name]));
   process.chdir(folder);
+}
+
+/**
+ * Without an `env` of its own Bun's spawn hands on what this process was started with, whatever `process.env` has become; Node's
+ * `child_process` and Bun's shell do not.
+ */
+function inEnvironment(spawn: typeof Bun.spawn | typeof Bun.spawnSync): (...words: readonly unknown[]) => unknown {
+  const filled = (options: unknown): object => {
+    const { env = process.env, ...rest } = (options ?? {}) as { readonly env?: unknown };
+    return { ...rest, env };
+  };
+  return (first, options) => Reflect.apply(spawn, Bun, Array.isArray(first) ? [first, filled(options)] : [filled(first)]) as unknown;
 }
 
 /** From now on everything that functions print or throw is told here. */

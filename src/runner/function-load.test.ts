@@ -30,6 +30,36 @@ test("functions have their own environment and working directory, and nothing of
   expect((await trial.answer(0)).json).toEqual({ atLoad: environment, now: environment, cwd: trial.folder });
 });
 
+test("what functions start has their environment, and nothing of the runner's", async () => {
+  await using trial = await FunctionTrial.open({
+    files: {
+      "functions.ts": `
+        import { spawn } from "bun";
+        import { execFileSync } from "node:child_process";
+        const text = ({ stdout }) => new Response(stdout).text();
+        export const environments = async () => ({
+          spawn: await text(Bun.spawn(["env"])),
+          imported: await text(spawn(["env"], { cwd: "/", env: undefined })),
+          object: await text(Bun.spawn({ cmd: ["env"] })),
+          sync: Bun.spawnSync(["env"]).stdout.toString(),
+          shell: await Bun.$\`env\`.text(),
+          node: execFileSync("env").toString(),
+          own: await text(Bun.spawn(["env"], { env: { OWN: "1" } })),
+        });`,
+    },
+    functions: { env: [["LOG", "info"]] },
+    load: { environment: { PATH: "/usr/bin" } },
+  });
+  const { own, ...others } = (await trial.answer(0)).json as Readonly<Record<string, string>>;
+  expect(own).toBe("OWN=1\n");
+  for (const [how, text] of Object.entries(others)) {
+    const lines = text.trim().split("\n");
+    // The shell's own.
+    const names = lines.filter((line) => !line.startsWith("PWD="));
+    expect({ how, names: names.sort() }).toEqual({ how, names: ["LOG=info", "PATH=/usr/bin", "UROCKET_INSTANCE=instance-1"] });
+  }
+});
+
 test("a spare answers pings before it is loaded, and after", async () => {
   await using trial = await FunctionTrial.spare();
   await trial.ping();
