@@ -10,14 +10,13 @@ import { Exchange, type ExchangeContext } from "./exchange.ts";
 import type { Served } from "./exchange-receipt.ts";
 import { doing } from "./exchange-state.ts";
 import type { HeaderList } from "./front.ts";
-import { page } from "./http-output.ts";
 import type { ReplyHead } from "./http-reply-head.ts";
 import { type Judgement, JudgedReply } from "./judged-reply.ts";
 import type { HandledOperation } from "./operation.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import type { Problem } from "./problem.ts";
 import { interimHeaders, replyHeaders, switchHeaders } from "./service-reply.ts";
-import { type RequestBody, writeRequestHead } from "./service-request.ts";
+import type { ServiceRequest } from "./service-request.ts";
 import { ServiceTunnel, type TunnelEvents } from "./service-tunnel.ts";
 import { bodyWay, contractRefusal, isIdempotent, isSafe } from "./service-validation.ts";
 import { StreamedBody } from "./streamed-body.ts";
@@ -133,22 +132,20 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     this.#connection = connection;
     this.#sentAt = performance.now();
     const { front } = this;
-    const { method, upgrade } = front;
     const upload = this.#upload;
-    const body: RequestBody = upload === undefined ? (this.#content?.byteLength ?? "none") : (front.contentLength ?? "chunked");
+    const content = this.#content;
     const expectsContinue = upload !== undefined && front.get("expect") !== null;
-    const headBytes = writeRequestHead(page, {
+    const request: ServiceRequest = {
       front,
       requestId: this.incoming.requestId,
-      defaultHost: this.#defaultHost(),
-      body,
+      host: front.get("host") ?? front.host ?? this.#defaultHost(),
+      body: upload === undefined ? (content?.byteLength ?? "none") : (front.contentLength ?? "chunked"),
       expectsContinue,
       omitted: this.operation.handler.validateOut ? "accept-encoding" : undefined,
-    });
-    const terms = { method, upgrades: upgrade !== undefined, isStreamed: upload !== undefined, isChunked: body === "chunked" };
+    };
     this.#awaited = expectsContinue ? "continue" : "reply";
     this.#askedAt = this.#sentAt;
-    connection.send(headBytes, terms, this.#content, this);
+    connection.send(request, content, this);
     if (!expectsContinue) upload?.flowTo(connection);
   }
 

@@ -3,13 +3,13 @@ import type { FrontExchange, HeaderList } from "./front.ts";
 import { acceptsTrailers, requestHops } from "./http-hops.ts";
 
 /** The body's length in bytes; "chunked": nobody knows it; "none": there is no body. */
-export type RequestBody = number | "chunked" | "none";
+type RequestBody = number | "chunked" | "none";
 
 export interface ServiceRequest {
   readonly front: FrontExchange;
   readonly requestId: string;
-  /** Where the client named no host. */
-  readonly defaultHost: string;
+  /** As the client named it: what a trusted proxy says that it was is told by `front.forwarding`. */
+  readonly host: string;
   readonly body: RequestBody;
   /** The daemon is asked whether it wants the body. */
   readonly expectsContinue: boolean;
@@ -37,12 +37,11 @@ function isOurs(name: string): boolean {
  * @throws Error when `target` is too short, which no request that a front takes makes it.
  */
 export function writeRequestHead(target: Uint8Array, request: ServiceRequest): number {
-  const { front, requestId, defaultHost } = request;
+  const { front, requestId, host } = request;
   const { headers, upgrade } = front;
   let at = write(target, 0, front.method);
   at = write(target, write(target, at, " "), front.target);
-  // As it came: what a trusted proxy says that it was, `front.host`, is told by what is forwarded.
-  at = write(target, write(target, at, " HTTP/1.1\r\nhost: "), front.get("host") ?? defaultHost);
+  at = write(target, write(target, at, " HTTP/1.1\r\nhost: "), host);
   at = write(target, at, "\r\n");
   const hops = requestHops(headers);
   for (let index = 0; index < headers.length; index += 2) {

@@ -3,10 +3,12 @@
  * one only when both were whole and nothing came behind the reply; whatever else happens ends it.
  */
 import type { HeaderList } from "./front.ts";
-import { HttpOutput } from "./http-output.ts";
+import { HttpOutput, page } from "./http-output.ts";
 import type { ReplyHead } from "./http-reply-head.ts";
+import { trailerLines } from "./http-response-head.ts";
 import { ResponseReader, type ResponseSink } from "./http-response-reader.ts";
 import { keptMs, replyHeaders } from "./service-reply.ts";
+import { type ServiceRequest, writeRequestHead } from "./service-request.ts";
 import type { UpstreamWire, WireUser } from "./upstream-wire.ts";
 
 /** Whoever has a request for the daemon: told of its reply as `ResponseSink` says, once `connected`. */
@@ -40,6 +42,7 @@ export interface UpstreamKeeper {
 type Phase = "connecting" | "idle" | "busy" | "tunnel" | "closed";
 
 const noText = "";
+const lastChunk = "0\r\n\r\n";
 
 export class UpstreamConnection implements WireUser {
   /** When it was kept, in the keeper's time, and for how long the daemon keeps it. */
@@ -88,20 +91,20 @@ export class UpstreamConnection implements WireUser {
   // For its user
 
   /**
-   * Sends a request's head, with what is known of its body.
-   * @param headBytes how many bytes of the `page` it is.
-   * @param body the whole of it; absent: it follows by `write`, or there is none.
+   * Sends a request, as far as it is there.
+   * @param content the whole of its body; absent: it follows by `write`, or there is none.
    */
-  send(headBytes: number, request: RequestTerms, body: Uint8Array | undefined, user: UpstreamUser): void {
+  send(request: ServiceRequest, content: Uint8Array | undefined, user: UpstreamUser): void {
+    const { method, upgrade } = request.front;
     this.#phase = "busy";
     this.#user = user;
     this.#served++;
-    this.#isSent = !request.isStreamed;
-    this.#isChunked = request.isChunked;
-    this.#reader.begin(request.method, request.upgrades, user);
-    const output = this.#output as HttpOutput;
-    if (body === undefined) output.sendWhole(headBytes, noText, 0);
-    else output.sendWhole(headBytes, body, body.byteLength);
+    this.#isSent = content !== undefined || request.body === "none";
+    this.#isChunked = request.body === "chunked";
+    this.#reader.begin(method, upgrade !== undefined, user);
+    const headBytes = writeRequestHead(page, request);
+    if (content === undefined) this.#output?.sendWhole(headBytes, noText, 0);
+    else this.#output?.sendWhole(headBytes, content, content.byteLength);
   }
 
   /** More of the request's body, or of a tunnel. False: wait for `writable`. */
@@ -116,7 +119,7 @@ export class UpstreamConnection implements WireUser {
         output.push(chunk);
         output.push("\r\n");
       }
-      if (last) output.push(`0\r\n${trailerLines(trailers)}\r\n`);
+      if (last) output.push(trailers === undefined ? lastChunk : `0\r\n${trailerLines(trailers)}\r\n`);
     }
     if (last) this.#isSent = true;
     output.flush();
@@ -257,22 +260,4 @@ export class UpstreamConnection implements WireUser {
     this.#output?.discard();
     this.#user = this.#tunnel = undefined;
   }
-}
-
-/** What a connection must know of a request. */
-export interface RequestTerms {
-  readonly method: string;
-  /** 101 is an answer to it. */
-  readonly upgrades: boolean;
-  /** Its body follows. */
-  readonly isStreamed: boolean;
-  /** By chunks, because nobody knows how long it will be. */
-  readonly isChunked: boolean;
-}
-
-function trailerLines(trailers: HeaderList | undefined): string {
-  if (trailers === undefined) return "";
-  let lines = "";
-  for (let at = 0; at < trailers.length; at += 2) lines += `${trailers[at]}: ${trailers[at + 1]}\r\n`;
-  return lines;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { eventually } from "../../tests/eventually.ts";
 import { ok, RawDaemon } from "../../tests/raw-daemon.ts";
 import type { Upstream } from "./dispatch.ts";
-import { page } from "./http-output.ts";
+import type { FrontExchange } from "./front.ts";
 import type { UpstreamConnection, UpstreamUser } from "./upstream-connection.ts";
 import { type UpstreamLimits, UpstreamConnections, type UpstreamPool } from "./upstream-connections.ts";
 
@@ -13,14 +13,19 @@ function upstreamAt(port: number, host = "127.0.0.1"): Upstream {
   return { instance: "i", address: { host, port }, connect };
 }
 
-const request = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
-const terms = { method: "GET", upgrades: false, isStreamed: false, isChunked: false };
+const request = {
+  front: { method: "GET", target: "/", headers: [], forwarding: [], upgrade: undefined } as Partial<FrontExchange> as FrontExchange,
+  requestId: "id",
+  host: "a",
+  body: "none",
+  expectsContinue: false,
+} as const;
 
 /** Asks once, and resolves with the connection while it is still in use. */
 async function ask(pool: UpstreamPool, waiting = pool.take(true)): Promise<UpstreamConnection> {
   return await new Promise((resolve, reject) => {
     const user: UpstreamUser = {
-      connected: (connection) => connection.send(page.write(request, "latin1"), terms, undefined, user),
+      connected: (connection) => connection.send(request, undefined, user),
       unreachable: (detail) => reject(new Error(detail)),
       writable: () => {},
       interim: () => {},
