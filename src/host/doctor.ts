@@ -2,7 +2,7 @@
  * What `urocket doctor` looks at: everything that apps may need of this machine, and what hosts that were killed have left on it.
  * Nothing is changed by looking.
  */
-import { basename, dirname } from "node:path";
+import { basename, relative } from "node:path";
 import { runtimeFolders } from "../config/surroundings.ts";
 import { examineContainers } from "../sandbox/container-examine.ts";
 import { describeLeftovers, sweepContainers } from "../sandbox/container-leftovers.ts";
@@ -51,7 +51,7 @@ export async function leftovers(): Promise<readonly string[]> {
 
 /** "cpu, pids": the hierarchies of version 1 in which groups of one name are; of version 2 the group at the top. */
 function placesOf(folders: readonly string[]): string {
-  return folders.map((folder) => basename(dirname(folder))).join(", ");
+  return folders.map((folder) => relative("/sys/fs/cgroup", folder).split("/", 1).join()).join(", ");
 }
 
 /**
