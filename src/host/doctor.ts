@@ -2,12 +2,11 @@
  * What `urocket doctor` looks at: everything that apps may need of this machine, and what hosts that were killed have left on it.
  * Nothing is changed by looking.
  */
-import { basename, relative } from "node:path";
 import { runtimeFolders } from "../config/surroundings.ts";
 import { examineContainers } from "../sandbox/container-examine.ts";
 import { describeLeftovers, sweepContainers } from "../sandbox/container-leftovers.ts";
 import type { Finding } from "../sandbox/finding.ts";
-import { abandonedGroups, sweepGroups } from "../sandbox/instance-groups.ts";
+import { describeAbandonedGroups, sweepGroups } from "../sandbox/instance-groups.ts";
 import { examineLimits } from "../sandbox/limits-examine.ts";
 import { examineNetwork } from "../sandbox/network-examine.ts";
 import { describeNetworkLeftovers, sweepNetworks } from "../sandbox/network-leftovers.ts";
@@ -42,16 +41,8 @@ async function whatever(what: string, look: () => readonly Finding[] | Promise<r
 /** What hosts that were killed have left, each as a word or two: "control group /sys/fs/cgroup/…". */
 export async function leftovers(): Promise<readonly string[]> {
   const network = await describeNetworkLeftovers();
-  const groups = [...Map.groupBy(abandonedGroups(), (folder) => basename(folder))].map(
-    ([name, folders]) => `control groups ${name} (${placesOf(folders)})`,
-  );
   const folders = abandonedRunFolders(runtimeFolders()).map((folder) => `run folder ${folder}`);
-  return [...describeLeftovers(), ...network, ...groups, ...folders];
-}
-
-/** "cpu, pids": the hierarchies of version 1 in which groups of one name are; of version 2 the group at the top. */
-function placesOf(folders: readonly string[]): string {
-  return folders.map((folder) => relative("/sys/fs/cgroup", folder).split("/", 1).join()).join(", ");
+  return [...describeLeftovers(), ...network, ...describeAbandonedGroups(), ...folders];
 }
 
 /**

@@ -1,12 +1,13 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { requireThat } from "../../tests/system-tools.ts";
 import { type Controller, controllerFolder, type FoundController, ownGroupFiles } from "./control-groups.ts";
 import { groupName, isAbandoned } from "./group-names.ts";
 import {
   abandonedGroups,
+  describeAbandonedGroups,
   joinInstanceGroups,
   limitGroups,
   makeGroups,
@@ -192,6 +193,8 @@ describe("the kernel's own groups", () => {
         .filter((folder) => left.includes(folder))
         .toSorted(),
     ).toEqual(left.toSorted());
+    const line = `control groups ${basename(left[0] ?? "")} (`;
+    expect(describeAbandonedGroups().filter((words) => words.startsWith(line))).toEqual([expect.stringMatching(/\(memory(, \w+)*\)$/)]);
     while (left.some((folder) => existsSync(folder))) {
       sweepGroups();
       await new Promise(setImmediate);

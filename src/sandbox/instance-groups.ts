@@ -177,6 +177,17 @@ export function sweepGroups(): string[] {
   return [...swept];
 }
 
+/** Groups whose host is no more, as words: "control groups urocket-4711-12-… (memory, pids)". */
+export function describeAbandonedGroups(): string[] {
+  const kinds = new Map<string, string[]>();
+  for (const controller of controllers) {
+    const found = findController(controller);
+    for (const name of found.ok ? readdirSync(found.place.folder).filter(isAbandoned) : [])
+      kinds.set(name, [...(kinds.get(name) ?? []), controller]);
+  }
+  return [...kinds].map(([name, held]) => `control groups ${name} (${held.join(", ")})`);
+}
+
 /** Folders of groups whose host is no more. */
 export function abandonedGroups(): string[] {
   const own = controllers.flatMap((controller) => {
