@@ -185,7 +185,7 @@ async function until(
   const givenUpAt = performance.now() + patienceMs;
   for (;;) {
     const all = hostProcesses(host.pid);
-    if (!all.some(({ pid }) => pid === host.pid)) return `it ended: ${host.complaint()}`;
+    if (!all.some(({ pid }) => pid === host.pid)) return `it ended with ${await host.exited}: ${host.complaint().replaceAll(/\s+/g, " ")}`;
     const fault = missing(all, host.pid);
     if (fault === undefined || performance.now() > givenUpAt) return fault;
     await Bun.sleep(lookEveryMs);
