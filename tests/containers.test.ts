@@ -1,10 +1,11 @@
 /** Apps in containers, as a whole host runs them: what they reach and what they do not, their limits, and what a killed host leaves. */
 import { describe, expect } from "bun:test";
+import { chmodSync } from "node:fs";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
 import { leftInKernel } from "./left-in-kernel.ts";
 import { processesMarked } from "./process-tree.ts";
-import { type Serving, serve } from "./serving.ts";
+import { type Serving, serve, serveInVain } from "./serving.ts";
 import { requireContainers } from "./system-tools.ts";
 
 /** Runs what it is sent, and says how that went: the app that everybody fears. */
@@ -134,6 +135,17 @@ for child in children: os.kill(child, 9)
 `),
     );
     expect(bomb.out).toContain("11");
+  });
+});
+
+describe("an app that containers may not read", () => {
+  container("does not start, and the file is named with what to do", async () => {
+    using app = appOf({ "urocket-service.yaml": "sandbox: container\nservice: { cmd: bun server.ts }\n", "server.ts": "" });
+    const file = app.path("server.ts");
+    chmodSync(file, 0o600);
+    const { exitCode, stderr } = await serveInVain(app.folder);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`\n  ${file} cannot be read in its containers, whose user is none of the host's: chmod o+rX ${file}\n`);
   });
 });
 
