@@ -3,8 +3,10 @@ import { describe, expect } from "bun:test";
 import { statSync } from "node:fs";
 import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 import { ContainerTrial, confinementOf } from "./container-trial.ts";
+import { inotifyInstancesMax } from "./user-namespace-limits.ts";
 
 const inContainers = process.getuid?.() === 0 ? requireTool("runc", "crun", "tini") : requireRoot;
+const withPython = process.getuid?.() === 0 ? requireTool("runc", "crun", "tini", "python3") : requireRoot;
 
 describe.each(["crun", "runc"] as const)("a container by %s", (runtime) => {
   inContainers("does not own the machine's devices, and may not change them", async () => {
@@ -18,5 +20,23 @@ describe.each(["crun", "runc"] as const)("a container by %s", (runtime) => {
       say(changed);`;
     expect(await (await trial.start(script, confinementOf(trial.app))).said()).toEqual([]);
     expect(statSync("/dev/null").uid).toBe(0);
+  });
+
+  withPython("does not use up what the kernel grants the machine's own services", async () => {
+    await using trial = new ContainerTrial({ runtime });
+    const script = `say("here");
+      await heard();
+      const python = Bun.spawnSync(["python3", "-c", \`
+import ctypes
+libc = ctypes.CDLL(None)
+print(sum(1 for _ in range(1000) if libc.inotify_init1(0) >= 0))
+\`]);
+      say(Number(python.stdout.toString()));`;
+    const app = confinementOf(trial.app);
+    const container = await trial.start(script, app);
+    await container.process.confine(app);
+    await container.said();
+    container.tell("go");
+    expect(await container.said()).toBe(inotifyInstancesMax);
   });
 });

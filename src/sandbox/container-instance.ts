@@ -37,8 +37,11 @@ export interface ContainerMaking {
   readonly instance: string;
   /** Makes its bundle and its network. @returns the runtime's command, and what was made. */
   prepare(groups: InstanceGroups): Promise<Prepared>;
-  /** It runs. */
-  started?(): void;
+  /**
+   * It runs, and is nobody's yet: resolves when an app may come into it. Never rejects.
+   * @param init its first process; undefined: it has ended already.
+   */
+  started(init: number | undefined): Promise<void>;
   /** Makes what belongs to an app visible in one that runs. Absent: it was there from the start. */
   readonly attach?: ((app: Confinement) => Promise<void>) | undefined;
   /** Where the host's files are inside, of this app. */
@@ -219,8 +222,8 @@ export class Container implements RunnerProcess {
     }
     this.#init = initOf(prepared.pidFile);
     if (this.#killed) this.#endInit();
-    this.#making.started?.();
-    running.resolve(prepared);
+    const ready = this.#making.started(this.#init?.pid);
+    void ready.then(() => running.resolve(prepared));
     await this.#gone(Promise.all([silent, initSilent]));
     return howInitSays(initWords) ?? (this.#killed ? "was killed by SIGKILL" : "its container ended");
   }

@@ -22,6 +22,7 @@ import { readMounts, readOnlyLines } from "./mounts.ts";
 import type { Network } from "./network.ts";
 import type { RuntimeName } from "./oci-runtime.ts";
 import type { Confinement, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
+import { limitUserNamespace } from "./user-namespace-limits.ts";
 import { unreadableFiles } from "./unreadable-files.ts";
 
 export { ContainerFailure } from "./container-tools.ts";
@@ -89,7 +90,11 @@ export class ContainerSandbox implements Sandbox, SharedParts {
     const bundle = new ContainerBundle(this, options);
     return new Container({
       instance: options.instance,
-      started: () => (this.seccompFilter ??= bundle.readFilter()),
+      started: async (init) => {
+        this.seccompFilter ??= bundle.readFilter();
+        const { mount } = this.tools;
+        if (mount !== undefined && init !== undefined) await limitUserNamespace(mount.nsenter, init);
+      },
       prepare: (groups) => bundle.prepare(groups),
       attach: app === undefined ? (later) => bundle.attach(later) : undefined,
       inside: (confined) => mapping(confined, options.file),
