@@ -27,12 +27,17 @@ const rawDaemon = `
         case "hold": socket.pause(); console.log("holding"); process.once("SIGUSR2", () => { let count = 0; socket.on("data", (more) => (count += more.length)); socket.on("end", () => socket.end(String(count))); socket.resume(); }); return;
         case "end": socket.end("bye"); return socket.on("data", (more) => console.log("heard " + more));
         case "break": socket.write("half"); return setTimeout(() => socket.resetAndDestroy(), 20);
-        case "stop": socket.resume(); socket.end("stopped"); return server.close();
       }
     });
   });
   server.listen(Number(process.env.PORT), process.env.HOST);
   console.log("pid " + process.pid);
+`;
+/** Takes no connection any more once it has heard something. */
+const shortDaemon = `
+  const stop = () => { server.stop(true); console.log("deaf"); };
+  const server = Bun.listen({ hostname: process.env.HOST, port: Number(process.env.PORT), socket: { data: stop } });
+  setInterval(() => {}, 60_000);
 `;
 const health = { everyMs: 60_000, timeoutMs: 2000, failuresMax: 3 };
 const raw = (): Promise<ServiceTrial> => ServiceTrial.open({ script: rawDaemon, spec: { health } });
@@ -127,10 +132,9 @@ describe("a connection to the daemon", () => {
   });
 
   test("that the daemon does not take is told so, and nothing of it came", async () => {
-    await using service = await raw();
-    const last = service.connect("stop\n", true);
-    await last.over.promise;
-    await service.trial.until(() => service.lines.includes("closed"));
+    await using service = await ServiceTrial.open({ script: shortDaemon, spec: { health } });
+    service.connect("stop\n");
+    await service.trial.until(() => service.lines.includes("deaf"));
     const call = service.connect("echo\n");
     await call.over.promise;
     expect(call.resetHead).toEqual({ reason: "no-reply", detail: "The service takes no connection (ECONNREFUSED)" });
