@@ -31,6 +31,7 @@ function want(view: Partial<ScaleView>, more: Partial<ScaleLimits> = {}, panic?:
 describe("functions", () => {
   test.each([
     ["nobody calls, and none is there: none", { ready: 0 }, 0],
+    ["nobody calls, none is there, and the window remembers what was: none", { ready: 0, stable: 0.3, panic: 2 }, 0],
     ["nobody calls: the last one is left to its idleness", { ready: 3 }, 1],
     ["demand that fits: what there is", { stable: 6 }, 1],
     ["demand over 70 %: one more while there is a processor for it", { stable: 7.5 }, 2],

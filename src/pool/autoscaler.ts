@@ -99,6 +99,8 @@ function panicAfter(view: ScaleView, limits: ScaleLimits, before: Panic | undefi
 }
 
 function wantedByWindows(view: ScaleView, limits: ScaleLimits, panic: Panic | undefined): number {
+  // From nothing, only what waits starts an instance: the last one was stopped for being idle, whatever the windows remember.
+  if (view.ready + view.starting === 0 && view.waitingCalls === 0) return 0;
   const stable = instancesFor(view.stable, limits);
   return panic === undefined ? stable : Math.max(stable, panic.most, instancesFor(view.panic, limits));
 }
