@@ -39,4 +39,30 @@ print(sum(1 for _ in range(1000) if libc.inotify_init1(0) >= 0))
     container.tell("go");
     expect(await container.said()).toBe(inotifyInstancesMax);
   });
+
+  withPython("reaches nobody past its network namespace", async () => {
+    await using trial = new ContainerTrial({ runtime });
+    const script = `const python = Bun.spawnSync(["python3", "-c", \`
+import errno, json, socket
+found = {}
+for name, family, kind, protocol in (("unix", 1, 1, 0), ("inet", 2, 1, 0), ("inet6", 10, 2, 0), ("route", 16, 3, 0), ("audit", 16, 3, 9), ("vsock", 40, 1, 0), ("alg", 38, 5, 0), ("x25", 9, 5, 0)):
+    try:
+        socket.socket(family, kind, protocol).close()
+        found[name] = "allowed"
+    except OSError as error:
+        found[name] = errno.errorcode[error.errno]
+print(json.dumps(found))
+\`]);
+      say(python.success ? JSON.parse(python.stdout.toString()) : python.stderr.toString());`;
+    expect(await (await trial.start(script, confinementOf(trial.app))).said()).toEqual({
+      unix: "allowed",
+      inet: "allowed",
+      inet6: "allowed",
+      route: "allowed",
+      audit: "EINVAL",
+      vsock: "EAFNOSUPPORT",
+      alg: "EAFNOSUPPORT",
+      x25: "ENOSYS",
+    });
+  });
 });

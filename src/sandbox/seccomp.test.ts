@@ -39,6 +39,13 @@ describe("the system calls of a container", () => {
     expect(rules.every(({ args }) => args !== undefined)).toBe(true);
   });
 
+  test("sockets are of the families that services use, and no other", () => {
+    const families = rulesOf("socket")
+      .filter(({ action }) => action === "SCMP_ACT_ALLOW")
+      .map(({ args }) => [args?.[0]?.value, args?.[0]?.op]);
+    expect(families).toEqual([1, 2, 10, 16].map((value) => [value, "SCMP_CMP_EQ"]));
+  });
+
   test("each machine's own architecture is known, and no other", () => {
     expect(seccompFor("x64").architectures).toEqual(["SCMP_ARCH_X86_64"]);
     expect(seccompFor("arm64").architectures).toEqual(["SCMP_ARCH_AARCH64"]);

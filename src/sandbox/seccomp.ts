@@ -37,7 +37,9 @@ const names: Readonly<Record<Architecture, { readonly oci: string; readonly prof
 };
 
 const EPERM = 1;
+const EINVAL = 22;
 const ENOSYS = 38;
+const EAFNOSUPPORT = 97;
 
 /**
  * Allowed by the profile, because containers within containers need it; refused here. New namespaces make a process root of its own,
@@ -56,12 +58,35 @@ const refused: ReadonlySet<string> = new Set(
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET: clone(2) makes no namespaces. */
 const namespaceFlags = 0x7e020000;
 
+const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const AF_NETLINK = 16;
+const NETLINK_AUDIT = 9;
+const family = (value: number, op = "SCMP_CMP_EQ"): SeccompArgument => ({ index: 0, value, valueTwo: 0, op });
+const protocol = (value: number, op: string): SeccompArgument => ({ index: 2, value, valueTwo: 0, op });
+
+/**
+ * Sockets of the families that services have a use for. The profile allows all of them: AF_VSOCK among them, which no network namespace
+ * holds back and which leads to the hypervisor and to the host's own listeners (vsock(7)), and whatever else the kernel loads a module
+ * for when asked. No two rules hold for the same call: in which order they are looked at is nobody's word.
+ */
+const sockets: readonly SeccompRule[] = [
+  ...[AF_UNIX, AF_INET, AF_INET6].map((value) => ({ names: ["socket"], action: "SCMP_ACT_ALLOW", args: [family(value)] })),
+  { names: ["socket"], action: "SCMP_ACT_ALLOW", args: [family(AF_NETLINK), protocol(NETLINK_AUDIT, "SCMP_CMP_NE")] },
+  { names: ["socket"], action: "SCMP_ACT_ERRNO", errnoRet: EINVAL, args: [family(AF_NETLINK), protocol(NETLINK_AUDIT, "SCMP_CMP_EQ")] },
+  { names: ["socket"], action: "SCMP_ACT_ERRNO", errnoRet: EAFNOSUPPORT, args: [family(AF_NETLINK, "SCMP_CMP_GT")] },
+];
+
+/** What it says of these is said anew. */
+const replaced: ReadonlySet<string> = new Set(["clone", "clone3", "socket"]);
+
 /** What an architecture's containers may call. @param architecture as `process.arch`: those that Bun exists for. */
 export function seccompFor(architecture: string): OciSeccomp {
   const { oci, profile: own } = names[architecture === "arm64" ? "arm64" : "x64"];
   const applicable = profile.syscalls.filter((rule) => appliesTo(rule, own));
   const rules = applicable.flatMap((rule): SeccompRule[] => {
-    const kept = rule.names.filter((name) => !refused.has(name) && name !== "clone" && name !== "clone3");
+    const kept = rule.names.filter((name) => !refused.has(name) && !replaced.has(name));
     if (kept.length === 0) return [];
     const args = rule.args ?? [];
     return [
@@ -79,6 +104,7 @@ export function seccompFor(architecture: string): OciSeccomp {
     architectures: [oci],
     syscalls: [
       ...rules,
+      ...sockets,
       { names: ["clone"], action: "SCMP_ACT_ALLOW", args: [{ index: 0, value: namespaceFlags, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ" }] },
       // Its flags are in memory, which a filter cannot read. The C library takes clone instead when there is no such call.
       { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: ENOSYS },
