@@ -231,10 +231,11 @@ export class HttpConnection implements ExchangeConnection, TunnelConnection {
     this.#output.sendWhole(head, body, bodyBytes);
   }
 
-  sendPieces(before: string, chunk?: Uint8Array): boolean {
+  sendPieces(before: string, chunk?: Uint8Array, after?: string): boolean {
     const output = this.#output;
     if (before !== "") output.push(before);
     if (chunk !== undefined) output.push(chunk);
+    if (after !== undefined) output.push(after);
     if (output.pendingBytes >= gatheredBytesMax) {
       if (output.pendingBytes > unsentBytesMax) return this.#overflow();
       output.flush();

@@ -29,7 +29,7 @@ export interface ExchangeConnection {
   /** @param head its text, or how many bytes of the `page` it is. */
   sendWhole(head: string | number, body: Piece, bodyBytes: number): void;
   /** @returns false: the client is slow. */
-  sendPieces(before: string, chunk?: Uint8Array): boolean;
+  sendPieces(before: string, chunk?: Uint8Array, after?: string): boolean;
   /** The connection is no longer HTTP. @param head of the answer that says so. */
   switched(head: string): FrontTunnel;
   /** The answer is whole. @param isLast the connection ends with it. */
@@ -51,7 +51,6 @@ export class HttpExchange implements FrontExchange {
   #isLast = false;
   /** Of an answer that has begun. */
   #framing: ResponseFraming = "none";
-  #isFirstChunk = true;
   /** What is missing of an announced Content-Length. */
   #missingBytes = 0;
 
@@ -172,9 +171,8 @@ export class HttpExchange implements FrontExchange {
     if (this.#answer === "over" || this.#framing === "none" || chunk.byteLength === 0) return true;
     if (this.#framing === "until-close") return this.#connection.sendPieces("", chunk);
     if (this.#framing === "chunked") {
-      const size = `${this.#isFirstChunk ? "" : "\r\n"}${chunk.byteLength.toString(16)}\r\n`;
-      this.#isFirstChunk = false;
-      return this.#connection.sendPieces(size, chunk);
+      // Its end goes out with it: a client may wait for that before it takes an event.
+      return this.#connection.sendPieces(`${chunk.byteLength.toString(16)}\r\n`, chunk, "\r\n");
     }
     if (chunk.byteLength > this.#missingBytes) return this.#fail(`An answer of ${this.#framing} bytes goes on beyond its Content-Length`);
     this.#missingBytes -= chunk.byteLength;
@@ -188,7 +186,7 @@ export class HttpExchange implements FrontExchange {
       this.#fail(`An answer of ${this.#framing} bytes ended ${this.#missingBytes} bytes early`);
       return;
     }
-    const last = this.#framing === "chunked" ? `${this.#isFirstChunk ? "" : "\r\n"}0\r\n${this.#trailers(trailers)}\r\n` : "";
+    const last = this.#framing === "chunked" ? `0\r\n${this.#trailers(trailers)}\r\n` : "";
     this.#answer = "over";
     if (last !== "") this.#connection.sendPieces(last);
     this.#connection.answered(this.#isLast);

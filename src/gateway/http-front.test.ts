@@ -279,7 +279,7 @@ describe("an answer", () => {
   });
 
   test.each([
-    ["chunked", [], "5\r\nhello"],
+    ["chunked", [], "5\r\nhello\r\n"],
     ["of a length", ["content-length", "9"], "hello"],
   ] as const)("that breaks off is never whole to the client: %s", async (_, headers, rest) => {
     await using bed = new FrontBed();
