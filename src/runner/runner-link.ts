@@ -12,7 +12,7 @@ import type { Service } from "./service.ts";
 
 /** How long programs may take to end, beyond their grace, when the host is gone. */
 const lastEndMs = 1000;
-/** A runner that is told nothing for so long after its greeting is a spare: it has time to prepare itself. */
+/** A spare that is told nothing for so long after its greeting has time to prepare itself. */
 const spareAfterMs = 20;
 
 export class RunnerLink {
@@ -34,11 +34,14 @@ export class RunnerLink {
     this.#exit = exit;
   }
 
-  /** @throws when the host does not listen. */
-  async connect(link: string, hello: HelloHead): Promise<void> {
+  /**
+   * @param isSpare it was started for nobody yet: it prepares itself, which costs a megabyte and a half.
+   * @throws when the host does not listen.
+   */
+  async connect(link: string, hello: HelloHead, isSpare: boolean): Promise<void> {
     await Bun.connect({ unix: link, data: this.#channel, socket: { ...channelSocket, open: (socket) => this.#channel.attach(socket) } });
     this.#channel.send("hello", 0, hello);
-    this.#spare = setTimeout(() => void this.#prepare(), spareAfterMs);
+    if (isSpare) this.#spare = setTimeout(() => void this.#prepare(), spareAfterMs);
   }
 
   #frame(frame: Frame): void {

@@ -177,6 +177,7 @@ export class ContainerBundle {
         `UROCKET_INSTANCE=${instance}`,
         `UROCKET_LINK=${inside.link}`,
         `UROCKET_TOKEN=${token}`,
+        ...(app === undefined ? ["UROCKET_SPARE=1"] : []),
       ],
       hostname,
       binds: [...(this.#asRoot ? [] : root.plan.binds.map(({ source, at }) => readOnlyBind(source, at))), ...this.#binds(file, app)],

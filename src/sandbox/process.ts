@@ -128,7 +128,7 @@ class RunnerChild implements RunnerProcess {
   }
 }
 
-function spawnRunner({ instance, link, token, functions, file = runnerSource }: RunnerOptions, group: SpawnOptions): Child {
+function spawnRunner({ instance, link, token, functions, file = runnerSource, app }: RunnerOptions, group: SpawnOptions): Child {
   return Bun.spawn({
     ...group,
     // A runner must not read the app's own .env or bunfig, nor fetch packages. Not with --no-orphans: when the host is
@@ -142,6 +142,7 @@ function spawnRunner({ instance, link, token, functions, file = runnerSource }: 
       UROCKET_INSTANCE: instance,
       UROCKET_LINK: link,
       UROCKET_TOKEN: token,
+      ...(app === undefined ? { UROCKET_SPARE: "1" } : {}),
     },
     stdin: "ignore",
     stdout: "ignore",
