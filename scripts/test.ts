@@ -35,7 +35,16 @@ const inOwnNetwork = [
 
 function runTests(args: readonly string[]): Bun.Subprocess<"ignore", "pipe", "pipe"> {
   const patterns = args.some((arg) => !arg.startsWith("-")) ? args : ["./src", "./tests", "./scripts", "./bench", ...args];
-  const argv = [process.execPath, "--no-env-file", "--config=/dev/null", "test", "--no-orphans", "--parallel=2", `--timeout=${testLimitMs}`, ...patterns];
+  const argv = [
+    process.execPath,
+    "--no-env-file",
+    "--config=/dev/null",
+    "test",
+    "--no-orphans",
+    "--parallel=2",
+    `--timeout=${testLimitMs}`,
+    ...patterns,
+  ];
   const confined = process.getuid?.() === 0 && Bun.which("unshare") !== null && Bun.which("ip") !== null;
   return Bun.spawn([...(confined ? inOwnNetwork : []), ...argv], {
     cwd: root,
