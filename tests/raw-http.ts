@@ -14,6 +14,8 @@ export interface RawConnection extends Disposable {
   send(bytes: string | Uint8Array): void;
   /** The next response on the connection; undefined when the peer closed instead. `toHead`: it answers a HEAD, and has no body. */
   response(options?: { readonly toHead?: boolean }): Promise<RawResponse | undefined>;
+  /** What has come and is not part of a response that was asked for, as Latin-1. */
+  received(): string;
   /** Resolves when the peer has closed. */
   readonly closed: Promise<void>;
   /** Reads no more of what the peer sends. */
@@ -70,6 +72,7 @@ export async function connectRaw(port: number): Promise<RawConnection> {
   return {
     send: (bytes) => void (typeof bytes === "string" ? socket.write(bytes, "latin1") : socket.write(bytes)),
     response,
+    received: () => received.toString("latin1"),
     closed,
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

@@ -200,12 +200,14 @@ describe("a tunnel", () => {
   }, 30_000);
 
   test("on which nobody says anything for service.idle is ended", async () => {
-    await using at = await bedOf(switches(), { idleMs: 300 });
+    await using at = await bedOf(switches(), { idleMs: 1_000 });
     const { client, connection } = await opened(at);
-    const began = performance.now();
-    while (performance.now() - began < 600) {
+    let said = 0;
+    // For longer than that, each word when the one before has come.
+    for (const began = performance.now(); performance.now() - began < 1_500;) {
       client.say(".");
-      await Bun.sleep(50);
+      said++;
+      await eventually("it comes", () => connection.received.endsWith(".".repeat(said)));
     }
     expect(client.isClosed).toBe(false);
     await connection.closed();

@@ -48,9 +48,9 @@ class Bed implements Disposable {
   readonly all: UpstreamConnections;
   readonly pool: UpstreamPool;
 
-  constructor(limits: Partial<UpstreamLimits> = {}, reply = ok("hello")) {
+  constructor(limits: Partial<UpstreamLimits> = {}, reply = ok("hello"), now?: () => number) {
     this.daemon = new RawDaemon((connection) => connection.send(reply));
-    this.all = new UpstreamConnections(limits);
+    this.all = new UpstreamConnections(limits, now);
     this.pool = this.all.of(upstreamAt(this.daemon.port));
   }
 
@@ -66,6 +66,23 @@ describe("connections to daemons", () => {
     const one = upstreamAt(1);
     expect(all.of(one)).toBe(all.of(one));
     expect(all.of(one)).not.toBe(all.of(upstreamAt(1)));
+  });
+
+  test("that have waited for a while are not for what must not be sent twice", async () => {
+    let nowMs = 0;
+    using bed = new Bed({ sweepMs: 1 }, ok("hello"), () => nowMs);
+    const { pool } = bed;
+    const connection = await ask(pool, undefined);
+    connection.release();
+    expect(pool.take(false)).toBe(connection);
+    pool.keep(connection);
+    nowMs = 2_000;
+    await eventually("it is too old", () => {
+      const taken = pool.take(false);
+      if (taken !== undefined) pool.keep(taken);
+      return taken === undefined;
+    });
+    expect(pool.take(true)).toBe(connection);
   });
 
   test("are kept when a request is over, and the last one is taken first", async () => {

@@ -25,12 +25,14 @@ export class UpstreamConnections {
   /** Those that have connections that wait. */
   readonly #waiting = new Set<UpstreamPool>();
   readonly #clock: Clock;
-
-  constructor(limits: Partial<UpstreamLimits> = {}) {
-    this.#clock = { limits: { ...upstreamLimits, ...limits }, nowMs: 0, waits: (pool) => this.#waits(pool) };
-  }
-
+  readonly #now: () => number;
   #sweeper: ReturnType<typeof setInterval> | undefined;
+
+  /** @param now the time in ms, from any beginning. */
+  constructor(limits: Partial<UpstreamLimits> = {}, now = () => performance.now()) {
+    this.#clock = { limits: { ...upstreamLimits, ...limits }, nowMs: 0, waits: (pool) => this.#waits(pool) };
+    this.#now = now;
+  }
 
   of(upstream: Upstream): UpstreamPool {
     let pool = this.#pools.get(upstream);
@@ -54,12 +56,12 @@ export class UpstreamConnections {
   #waits(pool: UpstreamPool): void {
     this.#waiting.add(pool);
     if (this.#sweeper !== undefined) return;
-    this.#clock.nowMs = performance.now();
+    this.#clock.nowMs = this.#now();
     this.#sweeper = setInterval(() => this.#sweep(), this.#clock.limits.sweepMs);
   }
 
   #sweep(): void {
-    this.#clock.nowMs = performance.now();
+    this.#clock.nowMs = this.#now();
     for (const pool of this.#waiting) {
       pool.sweep();
       if (pool.idle === 0) this.#waiting.delete(pool);
@@ -74,7 +76,7 @@ export class UpstreamConnections {
 /** What the pools share. */
 interface Clock {
   readonly limits: UpstreamLimits;
-  /** `performance.now()` of the last sweep. */
+  /** The time of the last sweep. */
   nowMs: number;
   /** A pool has its first connection that waits. */
   waits(pool: UpstreamPool): void;
