@@ -43,6 +43,11 @@ export function templateShape(path: string): string {
   return path.replaceAll(/\{[^{}]*\}/g, "{}");
 }
 
+/** What two operations share that are the same, whatever their parameters are called. */
+export function operationShape({ method, path }: { readonly method: string; readonly path: string }): string {
+  return `${method} ${templateShape(path)}`;
+}
+
 function readSegment(segment: string, parameters: string[]): string | undefined {
   let rest = segment;
   while (rest !== "") {

@@ -1,7 +1,7 @@
 /** Which operation of the service file is which of the contract, and what is doubtful about those that are in one only. */
 import { relative } from "node:path";
 import type { App, AppOperation } from "../config/app.ts";
-import { requestPath, templateShape } from "../config/path-template.ts";
+import { operationShape, requestPath, templateShape } from "../config/path-template.ts";
 import type { Contract, ContractOperation } from "../contract/contract.ts";
 import type { Diagnostic, Place } from "../core/diagnostic.ts";
 import { nearest } from "../core/suggest.ts";
@@ -41,11 +41,11 @@ export function withoutContract(app: App): readonly JoinedOperation[] {
 const hintsMax = 20;
 
 export function joinContract(app: App, contract: Contract): Joined {
-  const byShape = new Map(contract.operations.map((operation) => [shapeOf(operation), operation]));
-  const handled = app.operations.map((handler) => joined(handler, byShape.get(shapeOf(handler))));
+  const byShape = new Map(contract.operations.map((operation) => [operationShape(operation), operation]));
+  const handled = app.operations.map((handler) => joined(handler, byShape.get(operationShape(handler))));
   const unhandled = withoutHandler(handled, contract);
   const doubts = app.operations
-    .filter((handler) => !byShape.has(shapeOf(handler)))
+    .filter((handler) => !byShape.has(operationShape(handler)))
     .flatMap((handler, position) => tellMissing(handler, contract, position < hintsMax ? nearContract(handler, contract) : undefined));
   return { operations: [...handled, ...unhandled], diagnostics: [...doubts, ...tellUnreached(handled), ...tellUnhandled(unhandled, app)] };
 }
@@ -57,10 +57,10 @@ function joined(handler: AppOperation, contract: ContractOperation | undefined):
 
 /** A HEAD of the contract is no operation of its own where GET has a handler: GET's answers it. */
 function withoutHandler(handled: readonly JoinedOperation[], contract: Contract): readonly JoinedOperation[] {
-  const served = new Set(handled.map(shapeOf));
-  for (const operation of handled) if (operation.method === "GET") served.add(shapeOf({ method: "HEAD", path: operation.path }));
+  const served = new Set(handled.map(operationShape));
+  for (const operation of handled) if (operation.method === "GET") served.add(operationShape({ method: "HEAD", path: operation.path }));
   return contract.operations
-    .filter((operation) => !served.has(shapeOf(operation)))
+    .filter((operation) => !served.has(operationShape(operation)))
     .map((operation) => ({
       key: `${operation.method} ${operation.path}`,
       path: operation.path,
@@ -74,7 +74,7 @@ function tellUnreached(handled: readonly JoinedOperation[]): readonly Diagnostic
   const reached = new Map<string, JoinedOperation>();
   const told: Diagnostic[] = [];
   for (const operation of handled) {
-    const shape = shapeOf({ method: operation.method, path: requestPath(operation.path) });
+    const shape = operationShape({ method: operation.method, path: requestPath(operation.path) });
     const first = reached.get(shape);
     if (first === undefined) reached.set(shape, operation);
     else if (operation.handler !== undefined) {
@@ -142,8 +142,4 @@ function nearContract(handler: AppOperation, contract: Contract): string | undef
     return `The contract has ${tail}; if ${shape.slice(0, -templateShape(tail).length)} is its prefix, write it as \`base:\``;
   const near = nearest(handler.path, paths);
   return near === undefined ? undefined : `Did you mean ${near}?`;
-}
-
-function shapeOf({ method, path }: { readonly method: string; readonly path: string }): string {
-  return `${method} ${templateShape(path)}`;
 }

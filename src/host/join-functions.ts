@@ -5,7 +5,7 @@
 import { relative } from "node:path";
 import { methods } from "../config/app.ts";
 import type { App, AppOperation, FunctionOperation, FunctionReference, FunctionsFile, Method } from "../config/app.ts";
-import { templateShape } from "../config/path-template.ts";
+import { operationShape } from "../config/path-template.ts";
 import type { BuiltModule } from "../build/build.ts";
 import type { Contract, ContractOperation } from "../contract/contract.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
@@ -44,7 +44,7 @@ class Join {
     this.#app = app;
     this.#contract = contract;
     this.#modules = new Map(modules.map((module) => [module.file, module]));
-    this.#byShape = new Map((contract?.operations ?? []).map((operation) => [shapeOf(operation), operation]));
+    this.#byShape = new Map((contract?.operations ?? []).map((operation) => [operationShape(operation), operation]));
   }
 
   result(): JoinedFunctions {
@@ -59,7 +59,7 @@ class Join {
   }
 
   #idOf(operation: AppOperation): string | undefined {
-    return this.#byShape.get(shapeOf(operation))?.operationId;
+    return this.#byShape.get(operationShape(operation))?.operationId;
   }
 
   /** A reference with the export that is meant. */
@@ -85,12 +85,12 @@ class Join {
 
   /** What the app's file of functions serves, beside what the service file names. */
   #fromFile(functions: FunctionsFile, module: BuiltModule, named: readonly AppOperation[]): readonly FunctionOperation[] {
-    const served = new Set(named.map(shapeOf));
+    const served = new Set(named.map(operationShape));
     const exported = new Set(module.exports);
-    const free = (this.#contract?.operations ?? []).filter((operation) => !served.has(shapeOf(operation)));
+    const free = (this.#contract?.operations ?? []).filter((operation) => !served.has(operationShape(operation)));
     const byName = free.filter(({ operationId }) => operationId !== undefined && operationId !== "default" && exported.has(operationId));
     const made = byName.map((operation) => this.#operation(functions, operation, operation.operationId ?? "default"));
-    for (const operation of made) served.add(shapeOf(operation));
+    for (const operation of made) served.add(operationShape(operation));
     this.#tellNearMisses(functions, module, free);
     if (exported.has("default")) return [...made, ...this.#byDefault(functions, served)];
     if (made.length === 0 && module.exportsKnown) this.#tellUseless(functions, named);
@@ -101,10 +101,11 @@ class Join {
   #byDefault(functions: FunctionsFile, served: ReadonlySet<string>): readonly FunctionOperation[] {
     if (this.#contract === undefined) return methods.map((method) => this.#operation(functions, { method, path: everyPath }, "default"));
     return this.#contract.operations
-      .filter((operation) => !served.has(shapeOf(operation)))
+      .filter((operation) => !served.has(operationShape(operation)))
       .filter(
         ({ method, path }) =>
-          method !== "HEAD" || !(served.has(shapeOf({ method: "GET", path })) || this.#byShape.has(shapeOf({ method: "GET", path }))),
+          method !== "HEAD" ||
+          !(served.has(operationShape({ method: "GET", path })) || this.#byShape.has(operationShape({ method: "GET", path }))),
       )
       .map((operation) => this.#operation(functions, operation, "default"));
   }
@@ -178,7 +179,3 @@ function someOf(names: readonly string[]): string {
 }
 
 const quoted = (name: string): string => JSON.stringify(name);
-
-function shapeOf({ method, path }: { readonly method: string; readonly path: string }): string {
-  return `${method} ${templateShape(path)}`;
-}

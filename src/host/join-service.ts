@@ -1,6 +1,6 @@
 /** What an app's daemon serves: the operations of the contract that nothing else serves; without a contract, every path. */
 import { type App, type AppOperation, methods, type ServiceOperation } from "../config/app.ts";
-import { templateShape } from "../config/path-template.ts";
+import { operationShape } from "../config/path-template.ts";
 import type { Contract } from "../contract/contract.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { everyPath } from "./join-functions.ts";
@@ -15,9 +15,9 @@ export interface JoinedService {
 export function joinService(app: App, contract: Contract | undefined, operations: readonly AppOperation[]): JoinedService {
   const { service } = app;
   if (service === undefined) return { operations, diagnostics: [] };
-  const served = new Set(operations.map(shapeOf));
+  const served = new Set(operations.map(operationShape));
   const free = (contract?.operations ?? methods.map((method) => ({ method, path: everyPath }))).filter(
-    (operation) => !served.has(shapeOf(operation)) && !isHeadOfGet(operation, contract),
+    (operation) => !served.has(operationShape(operation)) && !isHeadOfGet(operation, contract),
   );
   const made = free.map(({ method, path }): ServiceOperation => ({
     kind: "service",
@@ -34,8 +34,8 @@ export function joinService(app: App, contract: Contract | undefined, operations
 /** GET's operation answers it. */
 function isHeadOfGet({ method, path }: { readonly method: string; readonly path: string }, contract: Contract | undefined): boolean {
   if (method !== "HEAD" || contract === undefined) return false;
-  const shape = shapeOf({ method: "GET", path });
-  return contract.operations.some((operation) => shapeOf(operation) === shape);
+  const shape = operationShape({ method: "GET", path });
+  return contract.operations.some((operation) => operationShape(operation) === shape);
 }
 
 function uselessService(place: Diagnostic["place"]): Diagnostic {
@@ -45,8 +45,4 @@ function uselessService(place: Diagnostic["place"]): Diagnostic {
     message: "The service gets no requests: programs and functions serve every operation already",
     hint: "Take `service:` out, or the handlers of the operations that are its own",
   };
-}
-
-function shapeOf({ method, path }: { readonly method: string; readonly path: string }): string {
-  return `${method} ${templateShape(path)}`;
 }

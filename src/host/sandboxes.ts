@@ -88,8 +88,7 @@ export class Sandboxes {
   }
 
   async #openContainers(): Promise<ContainerSandbox> {
-    const { folder, warn } = this.#options;
-    return (this.#containers = await openContainers({ folder, warn }));
+    return (this.#containers = await openContainers({ folder: this.#options.folder }));
   }
 
   /** Containers that start from now on have a network. */

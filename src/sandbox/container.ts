@@ -32,8 +32,6 @@ export interface ContainerOptions {
   readonly folder: string;
   /** Absent: containers have a loopback alone. */
   readonly network?: Network | undefined;
-  /** Told of what works, but with less. */
-  readonly warn?: ((message: string) => void) | undefined;
   /** This runtime and no other. Default: crun, else runc. */
   readonly runtime?: RuntimeName | undefined;
 }

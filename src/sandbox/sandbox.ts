@@ -3,6 +3,9 @@
  * which: so a runner may be started ahead of need, whatever the sandbox. Pools know this and neither processes nor containers.
  */
 import type { NetworkMode } from "../config/app.ts";
+import type { InstanceUsage } from "../core/instance-usage.ts";
+
+export type { InstanceUsage } from "../core/instance-usage.ts";
 
 export interface Sandbox {
   readonly kind: "process" | "container";
@@ -112,19 +115,4 @@ export interface Confined {
   readonly memoryWatchedBytesMax?: number | undefined;
   /** The runner is under the memory limit together with what it starts, which the kernel is to kill before it. */
   readonly runnerLimited?: boolean | undefined;
-}
-
-export interface InstanceUsage {
-  readonly memoryBytes?: number;
-  readonly memoryPeakBytes?: number;
-  readonly cpuMs?: number;
-  /** Time in which it was kept from running by its CPU limit. */
-  readonly throttledMs?: number;
-  readonly pids?: number;
-  readonly networkBytesIn?: number;
-  readonly networkBytesOut?: number;
-  /** Processes that the kernel killed because of the memory limit. */
-  readonly oomKills?: number;
-  /** Processes and threads that the pids limit refused. */
-  readonly pidsRefused?: number;
 }

@@ -1,24 +1,7 @@
 /** What an instance is and uses at a moment, for `ps`, `top` and the line that tells of its end. */
+import type { InstanceUsage } from "../core/instance-usage.ts";
 
-/** Of the instance's control groups and network, as far as they tell it here. */
-export interface InstanceUse {
-  /** Without page cache that was not read again. */
-  readonly memoryBytes?: number;
-  readonly memoryPeakBytes?: number;
-  readonly cpuMs?: number;
-  /** Time in which its CPU limit kept it from running; two processors at once count twice. */
-  readonly throttledMs?: number;
-  /** Processes and threads. */
-  readonly pids?: number;
-  readonly networkBytesIn?: number;
-  readonly networkBytesOut?: number;
-  /** Processes that the kernel killed for want of memory. */
-  readonly oomKills?: number;
-  /** Processes and threads that its pids limit refused. */
-  readonly pidsRefused?: number;
-}
-
-export interface InstanceSample extends InstanceUse {
+export interface InstanceSample extends InstanceUsage {
   readonly app: string;
   /** UUID */
   readonly instance: string;
@@ -34,8 +17,8 @@ export interface InstanceSample extends InstanceUse {
 }
 
 /** Fields of the line that tells of an instance's end: what is meaningless when nothing runs any more, and zeros of rare things, are left out. */
-export function endFields(use: InstanceUse): Readonly<Record<string, number>> {
-  const { cpuMs, throttledMs, memoryPeakBytes, networkBytesIn, networkBytesOut, oomKills, pidsRefused } = use;
+export function endFields(usage: InstanceUsage): Readonly<Record<string, number>> {
+  const { cpuMs, throttledMs, memoryPeakBytes, networkBytesIn, networkBytesOut, oomKills, pidsRefused } = usage;
   const all = {
     cpuMs: rounded(cpuMs),
     throttledMs: rounded(throttledMs) || undefined,
