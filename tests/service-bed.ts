@@ -25,7 +25,7 @@ export interface ServiceBedOptions {
 /** A place that was asked for. */
 export interface AskedPlace {
   readonly sink: PlaceSink;
-  readonly avoid: string | undefined;
+  readonly avoid: readonly string[];
   /** Given to it. */
   instance?: string;
   withdrawn: boolean;
@@ -61,7 +61,9 @@ export class ServiceBed implements AsyncDisposable {
       },
       timing,
     });
-    const dispatch = { place: (sink: PlaceSink, avoid?: string) => this.#place(sink, avoid) } as Partial<Dispatch> as Dispatch;
+    const dispatch = {
+      place: (sink: PlaceSink, avoid: readonly string[] = []) => this.#place(sink, avoid),
+    } as Partial<Dispatch> as Dispatch;
     const app: ServedApp = {
       name: "bed",
       limits: { bodyBytesMax, tmpBytesMax: 0 },
@@ -138,8 +140,8 @@ export class ServiceBed implements AsyncDisposable {
     this.gateway.close();
   }
 
-  #place(sink: PlaceSink, avoid: string | undefined): OpenPlace {
-    const asked: AskedPlace = { sink, avoid, withdrawn: false };
+  #place(sink: PlaceSink, avoid: readonly string[]): OpenPlace {
+    const asked: AskedPlace = { sink, avoid: [...avoid], withdrawn: false };
     this.places.push(asked);
     if (this.gives) this.#give(asked);
     return { withdraw: () => void (asked.withdrawn = true) };
@@ -149,7 +151,7 @@ export class ServiceBed implements AsyncDisposable {
     const all = this.#upstreams;
     if (all.length === 0) return asked.sink.failed("no-instance", "The app has no instance");
     let upstream = all[this.#next++ % all.length] as Upstream;
-    if (upstream.instance === asked.avoid) upstream = all[this.#next++ % all.length] as Upstream;
+    if (asked.avoid.includes(upstream.instance)) upstream = all[this.#next++ % all.length] as Upstream;
     asked.instance = upstream.instance;
     const place: ServicePlace = {
       instance: upstream.instance,

@@ -19,9 +19,9 @@ export interface Dispatch {
   connect(connection: DispatchConnection, sink: ConnectionSink): OpenConnection;
   /**
    * Finds an instance whose daemon takes a request, now or when one has room.
-   * @param avoid an instance that has just failed on this request: it is taken only when there is no other.
+   * @param avoid instances that have just failed on this request: one is taken only when there is no other after a while.
    */
-  place(sink: PlaceSink, avoid?: string): OpenPlace;
+  place(sink: PlaceSink, avoid?: readonly string[]): OpenPlace;
 }
 
 /** One of both, once; `lost` only after `placed`. */

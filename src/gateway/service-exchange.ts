@@ -32,8 +32,10 @@ export interface ServiceContext extends ExchangeContext {
 const connectMsMax = 5_000;
 /** RFC 9110 §10.1.1: nobody waits for ever to be told to go on with a body, in ms. */
 const continueMsMax = 1_000;
-/** Instances that a request is tried on. */
-const attemptsMax = 2;
+/** Instances that a request is sent to. */
+const sendsMax = 2;
+/** Instances that are asked to take it: one that takes no connection has been sent nothing. */
+const attemptsMax = 8;
 
 /** What the daemon's side waits for. */
 type Awaited = "place" | "connection" | "continue" | "reply";
@@ -47,6 +49,11 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   #search: OpenPlace | undefined;
   #place: ServicePlace | undefined;
   #attempts = 0;
+  /** Instances that it was sent to, and the last of them. */
+  #sends = 0;
+  #sentTo: string | undefined;
+  /** Instances that failed on it; undefined: none, which is nearly always. */
+  #failed: string[] | undefined;
   #connection: UpstreamConnection | undefined;
   /** The request's body, held whole. */
   #content: Uint8Array | undefined;
@@ -93,13 +100,13 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   // To an instance
 
   protected dispatch(): void {
-    this.#find(undefined);
+    this.#find();
   }
 
-  #find(avoid: string | undefined): void {
+  #find(): void {
     this.#awaited = "place";
     const number = ++this.#searches;
-    const search = this.operation.app.dispatch.place(this, avoid);
+    const search = this.operation.app.dispatch.place(this, this.#failed);
     // It may have been found, or not, before the call returned, and another one be looked for.
     if (number === this.#searches && this.#awaited === "place" && this.holdsPlace) this.#search = search;
   }
@@ -131,6 +138,8 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   connected(connection: UpstreamConnection): void {
     this.#connection = connection;
     this.#sentAt = performance.now();
+    if (this.#sentTo !== this.instance) this.#sends++;
+    this.#sentTo = this.instance;
     const { front } = this;
     const upload = this.#upload;
     const content = this.#content;
@@ -327,7 +336,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     const hasBegun = this.#connection?.hasBegun === true;
     this.#place = undefined;
     this.#release("failed");
-    if (!hasBegun && this.#mayGoElsewhere) return this.#find(this.instance);
+    if (!hasBegun && this.#mayGoElsewhere) return this.#findAnother();
     super.failed("runner-died", detail, undefined, limit);
     this.leave();
   }
@@ -339,7 +348,8 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
 
   /** Another instance is tried: nothing was sent to anybody yet, or sending it again cannot do anything twice. */
   get #mayGoElsewhere(): boolean {
-    return this.#attempts < attemptsMax && (this.#sentAt === 0 || (this.#isHeld && isSafe(this.front.method)));
+    const maySend = this.#sends === 0 || (this.#sends < sendsMax && this.#isHeld && isSafe(this.front.method));
+    return maySend && this.#attempts < attemptsMax;
   }
 
   #tryAfresh(connection: UpstreamConnection): void {
@@ -351,7 +361,12 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
 
   #tryElsewhere(): void {
     this.#release("failed");
-    this.#find(this.instance);
+    this.#findAnother();
+  }
+
+  #findAnother(): void {
+    if (this.instance !== undefined) (this.#failed ??= []).push(this.instance);
+    this.#find();
   }
 
   #giveUp(problem: Problem, outcome: "sound" | "failed"): void {

@@ -25,7 +25,7 @@ describe("a daemon that fails before anything of a reply is there", () => {
     expect(await bed.told(0)).toMatchObject({ status: 200, instance: "i1", attempts: 2 });
     expect(bed.places).toMatchObject([
       { instance: "i0", outcome: "failed" },
-      { instance: "i1", outcome: "sound", avoid: "i0" },
+      { instance: "i1", outcome: "sound", avoid: ["i0"] },
     ]);
     await bed.allGivenBack();
   });
@@ -62,8 +62,8 @@ describe("a daemon that fails before anything of a reply is there", () => {
     await using deaf = new ServiceBed([deafPort(), deafPort()]);
     const response = await deaf.ask(get);
     expect(JSON.parse(response?.body ?? "").detail).toBe("The service cannot be reached: connection refused");
-    expect(deaf.places).toHaveLength(2);
-    expect(await deaf.told(0)).toMatchObject({ status: 502, error: "service-failed", attempts: 2 });
+    expect(deaf.places).toHaveLength(8);
+    expect(await deaf.told(0)).toMatchObject({ status: 502, error: "service-failed", attempts: 8 });
   });
 
   test("is the only one: it is asked again", async () => {
@@ -71,7 +71,7 @@ describe("a daemon that fails before anything of a reply is there", () => {
     using daemon = new RawDaemon((connection) => (++asked === 1 ? connection.close() : connection.send(ok("good"))));
     await using bed = new ServiceBed([daemon.port]);
     expect(await bed.ask(get)).toMatchObject({ status: 200, body: "good" });
-    expect(bed.places[1]).toMatchObject({ avoid: "i0", instance: "i0" });
+    expect(bed.places[1]).toMatchObject({ avoid: ["i0"], instance: "i0" });
   });
 
   test("has no instance left to take its place", async () => {

@@ -97,7 +97,7 @@ describe("a daemon without an address", () => {
     await at.bed.allGivenBack();
   });
 
-  test("whose instance is gone at once is tried once more, and then told", async () => {
+  test("whose instance is gone at once is asked for eight times, and then told", async () => {
     await using bed = new ServiceBed([
       (sink) => {
         sink.closed({ reason: "runner-died", detail: "the instance has ended" });
@@ -107,7 +107,7 @@ describe("a daemon without an address", () => {
     const answer = await bed.ask(get);
     expect(answer?.status).toBe(502);
     expect(JSON.parse(answer?.body ?? "").detail).toBe("The service cannot be reached: the instance has ended");
-    expect(bed.places).toHaveLength(2);
+    expect(bed.places).toHaveLength(8);
     await bed.allGivenBack();
   });
 

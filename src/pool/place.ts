@@ -19,14 +19,14 @@ export class Place implements PlaceHandle, ServicePlace {
   /** Among its holder's places, whose business it is. */
   at = -1;
   /** An instance that it goes to only when there is no other. */
-  readonly avoid: string | undefined;
+  readonly avoid: readonly string[];
   readonly #sink: PlaceSink;
   #holder: PlaceHolder | undefined;
   #upstream = nowhere;
   /** Where it waits; undefined: it does not. */
   #queue: Set<Place> | undefined;
 
-  constructor(sink: PlaceSink, avoid: string | undefined) {
+  constructor(sink: PlaceSink, avoid: readonly string[]) {
     this.#sink = sink;
     this.avoid = avoid;
   }

@@ -63,7 +63,7 @@ class Request implements PlaceSink {
   place: ServicePlace | undefined;
 
   constructor(avoid?: string) {
-    this.handle = pool.place(this, avoid);
+    this.handle = pool.place(this, avoid === undefined ? [] : [avoid]);
   }
 
   get instance(): string {
@@ -302,7 +302,7 @@ test("only requests on an instance that dies are lost, and those that try again 
           attempt(avoid);
         },
       };
-      pool.place(sink, avoid);
+      pool.place(sink, avoid === undefined ? [] : [avoid]);
     };
     attempt();
     return promise;

@@ -51,6 +51,7 @@ const settleAgainMs = 50;
  * is dead is known to be.
  */
 const elsewhereMs = 250;
+const anyInstance: readonly string[] = [];
 
 export class Pool {
   readonly #limits: ScaleLimits;
@@ -154,8 +155,8 @@ export class Pool {
     return this.#wait(new WaitingClient(connection, sink, this.#waitingOther), this.#waitingOther);
   }
 
-  /** Finds a request a place at a daemon, or lets it wait for one. @param avoid an instance that has just failed it. */
-  place(sink: PlaceSink, avoid?: string): PlaceHandle {
+  /** Finds a request a place at a daemon, or lets it wait for one. @param avoid instances that have just failed it. */
+  place(sink: PlaceSink, avoid: readonly string[] = anyInstance): PlaceHandle {
     const place = new Place(sink, avoid);
     const instance = this.#waitingPlaces.size > 0 ? undefined : this.#pickForPlace(avoid);
     if (instance !== undefined) instance.hold(place);
@@ -182,16 +183,16 @@ export class Pool {
 
   readonly #placeLoad = (instance: Instance): number => (instance.places < this.#placesMax ? instance.places : Infinity);
 
-  #pickForPlace(avoid: string | undefined): Instance | undefined {
+  #pickForPlace(avoid: readonly string[]): Instance | undefined {
     if (this.#ticker === undefined) this.#startTicking();
     const { awake } = this.#fleet.members;
-    if (avoid === undefined) return this.#placeBalancer.pick(awake, this.#placeLoad);
-    return this.#placeBalancer.pick(awake, (instance) => (instance.id === avoid ? Infinity : this.#placeLoad(instance)));
+    if (avoid.length === 0) return this.#placeBalancer.pick(awake, this.#placeLoad);
+    return this.#placeBalancer.pick(awake, (instance) => (avoid.includes(instance.id) ? Infinity : this.#placeLoad(instance)));
   }
 
   #waitForPlace(place: Place): void {
     if (this.#closing) return place.refuse("The app is being stopped");
-    if (place.avoid === undefined) return this.#queuePlace(place);
+    if (place.avoid.length === 0) return this.#queuePlace(place);
     place.waitIn(this.#waitingElsewhere);
     setTimeout(() => {
       if (place.waits) this.#queuePlace(place);
@@ -200,7 +201,7 @@ export class Pool {
 
   #queuePlace(place: Place): void {
     place.waitIn(this.#waitingPlaces);
-    this.#serve(this.#waitingPlaces, () => this.#pickForPlace(undefined));
+    this.#serve(this.#waitingPlaces, () => this.#pickForPlace(anyInstance));
     if (place.waits) this.#adjust();
   }
 
@@ -228,7 +229,7 @@ export class Pool {
     if (this.#waitingOther.size > 0) this.#serve(this.#waitingOther, () => this.#pick(programLoad));
     if (this.#waitingCalls.size > 0) this.#serve(this.#waitingCalls, () => this.#pick(this.#callLoad));
     if (this.#waitingElsewhere.size > 0) this.#serve(this.#waitingElsewhere, ({ avoid }) => this.#pickForPlace(avoid));
-    if (this.#waitingPlaces.size > 0) this.#serve(this.#waitingPlaces, () => this.#pickForPlace(undefined));
+    if (this.#waitingPlaces.size > 0) this.#serve(this.#waitingPlaces, () => this.#pickForPlace(anyInstance));
   }
 
   #serve<Work extends Waiting>(queue: ReadonlySet<Work>, pick: (work: Work) => Instance | undefined): void {

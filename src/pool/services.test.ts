@@ -121,7 +121,10 @@ class ServiceTrial {
 
   place(avoid?: string): Promise<ServicePlace> {
     return new Promise((resolve, reject) => {
-      this.pool.place({ placed: resolve, failed: (_reason, detail) => reject(new Error(detail)), lost: () => {} }, avoid);
+      this.pool.place(
+        { placed: resolve, failed: (_reason, detail) => reject(new Error(detail)), lost: () => {} },
+        avoid === undefined ? [] : [avoid],
+      );
     });
   }
 
