@@ -73,6 +73,11 @@ function tellSkipped({ skipped }: TestReport): void {
   console.log(`  ${installCommand}`);
 }
 
+/** Once more, where a reader of the run's end finds it. */
+function tellFailures({ failures }: TestReport): void {
+  for (const { file, name, said } of failures) console.log(["", `Failed: ${file}: ${name}`, ...said.map((line) => `  ${line}`)].join("\n"));
+}
+
 function closingLine({ passed, failed, skipped }: TestReport): string {
   return `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`;
 }
@@ -91,6 +96,7 @@ clearTimeout(timer);
 endTree(run.pid);
 
 tellSkipped(report);
+tellFailures(report);
 if (timedOut) console.error(`\nThe tests took longer than ${limitMs / 60_000} minutes and were ended.`);
 // A run that was ended, or crashed, has failed whatever it counted until then.
 if (code !== 0 && report.failed === 0) {
