@@ -19,7 +19,7 @@ function controlGroups(pid: number): string[] {
 
 function mounts(pid: number): string[] {
   const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
-  return lines.flatMap((line) => line.split(" ")[4] ?? []).filter((place) => place.includes(`/serve-${pid}/`));
+  return lines.flatMap((line) => line.split(" ")[4] ?? []).filter((place) => place.includes(`/urocket-${pid}-`));
 }
 
 function networkNamespaces(pid: number): string[] {

@@ -8,6 +8,7 @@ import { root } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
 import { leftInKernel } from "./left-in-kernel.ts";
 import { type Process, processesMarked } from "./process-tree.ts";
+import { urocket } from "./urocket-command.ts";
 
 /** A line of the host's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -118,8 +119,8 @@ function start(folder: string, { flags = [], env = {}, folders = [], inAppFolder
       stderr += `${line}\n`;
     }),
   ]);
-  // Runners have no PATH; their link lies in their host's run folder, or their control groups have its number.
-  return { child, marks: [mark, `/serve-${child.pid}/`, `/urocket-${child.pid}-`], log, stderr: () => stderr, read };
+  // Runners have no PATH; their link lies in their host's run folder, which has its number, as their control groups have.
+  return { child, marks: [mark, `/urocket-${child.pid}-`], log, stderr: () => stderr, read };
 }
 
 async function eachLine(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
@@ -178,6 +179,8 @@ async function stop({ child, marks, stderr }: Started): Promise<void> {
       if (child.exitCode !== 0) throw new Error(`The host stopped with ${child.exitCode ?? child.signalCode}:\n${stderr()}`);
     }
     await nothingLeft(marks);
+    // One that was killed leaves empty control groups to the next host, or to this command.
+    if (child.signalCode !== null) await urocket(["doctor", "--clean"]);
     await eventually(
       () => `nothing of the host is left in the kernel, but there are ${leftInKernel(child.pid).join(", ")}`,
       () => leftInKernel(child.pid).length === 0,

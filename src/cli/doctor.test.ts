@@ -6,6 +6,7 @@ import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 import { binary, nobody, ownEnvironment, type Ran, urocket } from "../../tests/urocket-command.ts";
 import type { Finding } from "../host/doctor.ts";
 import { reportLines } from "./doctor.ts";
+import { ownerMark } from "../sandbox/group-names.ts";
 
 const plain = {
   isTerminal: false,
@@ -162,9 +163,8 @@ describe("what a host that was killed has left", () => {
   /** A run folder of a process that is no more, below a base of the test's own. */
   function leave(base: string): string {
     const gone = Bun.spawnSync(["true"]);
-    const folder = join(base, "urocket", `serve-${gone.pid}`);
+    const folder = join(base, "urocket", `urocket-${gone.pid}-1`);
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "host.json"), JSON.stringify({ pid: gone.pid, startTicks: 1 }));
     return folder;
   }
 
@@ -182,11 +182,8 @@ describe("what a host that was killed has left", () => {
 
   test("stays where its host lives", async () => {
     using base = temporaryFolder();
-    const folder = join(base.path, "urocket", `serve-${process.pid}`);
+    const folder = join(base.path, "urocket", ownerMark());
     mkdirSync(folder, { recursive: true });
-    const stat = await Bun.file("/proc/self/stat").text();
-    const startTicks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-    writeFileSync(join(folder, "host.json"), JSON.stringify({ pid: process.pid, startTicks }));
     const cleaned = told(await urocket(["doctor", "--clean", "-o", "json"], { env: { XDG_RUNTIME_DIR: base.path } }));
     expect(cleaned.removed).not.toContain(`run folder ${folder}`);
     expect(existsSync(folder)).toBe(true);

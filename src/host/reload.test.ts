@@ -7,6 +7,7 @@ import { runtimeFolders } from "../config/surroundings.ts";
 import type { HostSettings, RunningHost } from "./host.ts";
 import { findHosts } from "./run-folder.ts";
 import { startHost } from "./start.ts";
+import { ownerMark } from "../sandbox/group-names.ts";
 
 const source = (version: string): string => `
 export const line = () => "${version}";
@@ -61,7 +62,7 @@ describe("a reload", () => {
   }
 
   const runFolder = (): string => {
-    for (const base of runtimeFolders()) if (existsSync(join(base, `serve-${process.pid}`))) return join(base, `serve-${process.pid}`);
+    for (const base of runtimeFolders()) if (existsSync(join(base, ownerMark()))) return join(base, ownerMark());
     throw new Error("the host has no run folder");
   };
 

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -14,6 +15,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeHost, findHosts, openRunFolder, RunFolderFailure, runFolderBytesMax } from "./run-folder.ts";
+import { ownerMark } from "../sandbox/group-names.ts";
+import { processStart } from "../sandbox/process-figures.ts";
 import { requireRoot } from "../../tests/system-tools.ts";
 
 let folder = "";
@@ -25,7 +28,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 test("a run folder is made where there is none, and in one that was left too open", () => {
   const base = join(folder, "urocket");
   const made = openRunFolder([base]);
-  expect([lstatSync(made).mode & 0o777, readdirSync(made)]).toEqual([0o711, ["host.json"]]);
+  expect([lstatSync(made).mode & 0o777, readdirSync(made)]).toEqual([0o711, []]);
   chmodSync(base, 0o777);
   openRunFolder([base]);
   expect(statSync(base).mode & 0o777).toBe(0o711);
@@ -33,25 +36,25 @@ test("a run folder is made where there is none, and in one that was left too ope
 
 test("a link that somebody laid in its place is refused, and what it leads to is left alone", () => {
   const target = join(folder, "target");
-  mkdirSync(join(target, "serve-1"), { recursive: true, mode: 0o700 });
+  mkdirSync(join(target, "urocket-1-1"), { recursive: true, mode: 0o700 });
   const base = join(folder, "urocket");
   symlinkSync(target, base);
   expect(() => openRunFolder([base])).toThrow(`${base}: it is not a folder; remove it`);
-  expect([statSync(target).mode & 0o777, readdirSync(target)]).toEqual([0o700, ["serve-1"]]);
+  expect([statSync(target).mode & 0o777, readdirSync(target)]).toEqual([0o700, ["urocket-1-1"]]);
 });
 
 requireRoot("a folder of another user is refused, and the next place is taken", () => {
   const foreign = join(folder, "foreign");
-  mkdirSync(join(foreign, "serve-1"), { recursive: true });
+  mkdirSync(join(foreign, "urocket-1-1"), { recursive: true });
   chownSync(foreign, 65_534, 65_534);
   expect(() => openRunFolder([foreign])).toThrow(`${foreign}: it belongs to user 65534; have it removed`);
   const own = join(folder, "own");
-  expect(openRunFolder([foreign, own])).toBe(join(own, `serve-${process.pid}`));
-  expect(readdirSync(foreign)).toEqual(["serve-1"]);
+  expect(openRunFolder([foreign, own])).toBe(join(own, ownerMark()));
+  expect(readdirSync(foreign)).toEqual(["urocket-1-1"]);
 });
 
 test("a path that leaves no room for sockets is passed over, and so is a file; when nothing is left, each is told why", () => {
-  const own = `/serve-${process.pid}`;
+  const own = `/${ownerMark()}`;
   const long = join(folder, "x".repeat(runFolderBytesMax - Buffer.byteLength(`${folder}/${own}`)));
   const longer = `${long}x`;
   writeFileSync(join(folder, "file"), "");
@@ -80,8 +83,18 @@ test("a host that serves is found with its address and apps, one that does not y
   expect(findHosts([base])).toEqual([{ pid: process.pid, url: "http://127.0.0.1:8080", apps }]);
   expect(readdirSync(made)).toEqual(["host.json"]);
   // The number of a process that is gone, taken by another since: this one, which started later.
-  writeFileSync(join(made, "host.json"), JSON.stringify({ pid: process.pid, startTicks: 1, url: "http://127.0.0.1:8080", apps }));
+  renameSync(made, join(base, `urocket-${process.pid}-1`));
   expect(findHosts([base])).toEqual([]);
+});
+
+test("what a killed host left is removed by the next, and nothing of a living one, whatever it holds yet", () => {
+  const base = join(folder, "urocket");
+  const gone = Bun.spawnSync(["true"]).pid;
+  const living = `urocket-${process.ppid}-${processStart(process.ppid)}`;
+  const elsewhere = `urocket-${gone}-1-p1`;
+  for (const name of [`urocket-${gone}-1`, living, elsewhere, "not-ours"]) mkdirSync(join(base, name), { recursive: true });
+  openRunFolder([base]);
+  expect(readdirSync(base).toSorted()).toEqual([living, elsewhere, ownerMark(), "not-ours"].toSorted());
 });
 
 test("hosts that another user describes are not believed", () => {

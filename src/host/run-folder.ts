@@ -1,6 +1,6 @@
 /**
- * Where a host keeps what lives only while it runs: links and reply sockets of its instances. The folder says whose it
- * is, so that the next host knows what a killed one left and removes it, and never a living one's.
+ * Where a host keeps what lives only while it runs: links and reply sockets of its instances. The folder's name says whose it
+ * is, from the moment it is there, so that the next host knows what a killed one left and removes it, and never a living one's.
  */
 import {
   accessSync,
@@ -15,14 +15,13 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { socketPathBytesMax } from "../core/socket-path.ts";
 import { reasonOf } from "../core/system-error.ts";
+import { isAbandoned, livingOwner, ownerMark } from "../sandbox/group-names.ts";
 import { endProcessesOf } from "../sandbox/process.ts";
-import { processStart } from "../sandbox/process-figures.ts";
 
-const ownerFile = "host.json";
-const prefix = "serve-";
+const descriptionFile = "host.json";
 /** Programs that run as another user pass through to their own reply socket; nobody else sees what is there. */
 export const passable = 0o711;
 /** Bytes of its path. What comes below it, an app's and an instance's folder and a reply socket, takes the rest of a socket's path. */
@@ -31,14 +30,6 @@ export const runFolderBytesMax = socketPathBytesMax - "/a9999/0123456789ab/reply
 export class RunFolderFailure extends Error {
   override readonly name = "RunFolderFailure";
   readonly hint = "Set XDG_RUNTIME_DIR or TMPDIR to a folder with a short path that this user may write to";
-}
-
-interface Owner {
-  readonly pid: number;
-  readonly startTicks: number;
-  /** Where it listens and what it serves; absent until it does. */
-  readonly url?: string;
-  readonly apps?: readonly DescribedApp[];
 }
 
 interface DescribedApp {
@@ -66,7 +57,7 @@ export interface FoundHost extends HostDescription {
 export function openRunFolder(candidates: readonly string[]): string {
   const refusals: string[] = [];
   for (const base of candidates) {
-    const folder = join(base, `${prefix}${process.pid}`);
+    const folder = join(base, ownerMark());
     const bytes = Buffer.byteLength(folder);
     if (bytes > runFolderBytesMax) {
       refusals.push(`${folder}: its path has ${bytes} bytes, and at most ${runFolderBytesMax} leave room for unix sockets below it`);
@@ -76,11 +67,10 @@ export function openRunFolder(candidates: readonly string[]): string {
       mkdirSync(base, { recursive: true, mode: passable });
       refuseForeign(base);
       chmodSync(base, passable);
-      removeAbandoned(base);
+      sweepRunFolders([base]);
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { mode: passable });
       chmodSync(folder, passable);
-      writeFileSync(join(folder, ownerFile), JSON.stringify(ownOwner()));
       return folder;
     } catch (error) {
       refusals.push(`${base}: ${reasonOf(error)}`);
@@ -92,27 +82,34 @@ export function openRunFolder(candidates: readonly string[]): string {
 /** Writes down where this process's host listens and which apps it serves. To be called again when either changes. */
 export function describeHost(folder: string, { url, apps }: HostDescription): void {
   const described = apps.map(({ name, folder: from, listeners }) => ({ name, folder: from, listeners }));
-  const file = join(folder, ownerFile);
+  const file = join(folder, descriptionFile);
   // Renamed into its place, so that nobody ever reads half of it.
-  writeFileSync(`${file}.new`, JSON.stringify({ ...ownOwner(), url, apps: described } satisfies Owner));
+  writeFileSync(`${file}.new`, JSON.stringify({ url, apps: described } satisfies HostDescription));
   renameSync(`${file}.new`, file);
 }
 
 /** The hosts of this user that serve now. @param candidates as of `openRunFolder`. */
 export function findHosts(candidates: readonly string[]): readonly FoundHost[] {
   return candidates.flatMap(hostFoldersIn).flatMap((folder) => {
-    const owner = livingOwner(folder);
-    if (owner?.url === undefined || owner.apps === undefined) return [];
-    return [{ pid: owner.pid, url: owner.url, apps: owner.apps }];
+    const pid = livingOwner(basename(folder));
+    const description = pid === undefined ? undefined : readDescription(folder);
+    return pid === undefined || description === undefined ? [] : [{ pid, ...description }];
   });
+}
+
+/** Undefined until the host serves. */
+function readDescription(folder: string): HostDescription | undefined {
+  try {
+    return JSON.parse(readFileSync(join(folder, descriptionFile), "utf8")) as HostDescription;
+  } catch {
+    return undefined;
+  }
 }
 
 function hostFoldersIn(base: string): readonly string[] {
   try {
     refuseForeign(base);
-    return readdirSync(base)
-      .filter((name) => name.startsWith(prefix))
-      .map((name) => join(base, name));
+    return readdirSync(base).map((name) => join(base, name));
   } catch {
     return [];
   }
@@ -128,26 +125,18 @@ function refuseForeign(base: string): void {
   if (found.uid !== process.getuid?.()) throw new Error(`it belongs to user ${found.uid}; have it removed`);
 }
 
-function removeAbandoned(base: string): void {
-  for (const folder of hostFoldersIn(base)) {
-    if (!isOwned(folder)) removeFolder(folder);
-  }
-}
-
-function removeFolder(folder: string): void {
-  endProcessesOf(folder);
-  rmSync(folder, { recursive: true, force: true });
-}
-
 /** Run folders of hosts that are no more. @param candidates as of `openRunFolder`. */
 export function abandonedRunFolders(candidates: readonly string[]): readonly string[] {
-  return candidates.flatMap(hostFoldersIn).filter((folder) => !isOwned(folder));
+  return candidates.flatMap(hostFoldersIn).filter((folder) => isAbandoned(basename(folder)));
 }
 
 /** Removes them, and ends what still runs in them. @returns those that were removed. */
 export function sweepRunFolders(candidates: readonly string[]): readonly string[] {
   const abandoned = abandonedRunFolders(candidates);
-  for (const folder of abandoned) removeFolder(folder);
+  for (const folder of abandoned) {
+    endProcessesOf(folder);
+    rmSync(folder, { recursive: true, force: true });
+  }
   return abandoned;
 }
 
@@ -163,7 +152,7 @@ export function whyNoRunFolder(candidates: readonly string[]): string | undefine
 }
 
 function whyNoRunFolderIn(base: string): string | undefined {
-  if (Buffer.byteLength(join(base, `${prefix}${process.pid}`)) > runFolderBytesMax) return "its path is too long for unix sockets below it";
+  if (Buffer.byteLength(join(base, ownerMark())) > runFolderBytesMax) return "its path is too long for unix sockets below it";
   try {
     const there = existsSync(base);
     if (there) refuseForeign(base);
@@ -177,18 +166,4 @@ function whyNoRunFolderIn(base: string): string | undefined {
 function nearestFolder(path: string): string {
   const above = dirname(path);
   return above === path || existsSync(above) ? above : nearestFolder(above);
-}
-
-const ownOwner = (): Owner => ({ pid: process.pid, startTicks: processStart(process.pid) ?? 0 });
-
-const isOwned = (folder: string): boolean => livingOwner(folder) !== undefined;
-
-/** Whose it is, if that process lives: another one may have got its number. */
-function livingOwner(folder: string): Owner | undefined {
-  try {
-    const owner = JSON.parse(readFileSync(join(folder, ownerFile), "utf8")) as Owner;
-    return processStart(owner.pid) === owner.startTicks ? owner : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { findController } from "../sandbox/control-groups.ts";
 import type { RunningHost } from "./host.ts";
 import { startHost } from "./start.ts";
+import { ownerMark } from "../sandbox/group-names.ts";
 
 /** This process's children: the runners. */
 function runners(): string[] {
@@ -65,7 +66,7 @@ describe("a host that is stopped while it reloads", () => {
     const reloaded = host.reload();
     while (runners().length < 2) await new Promise(setImmediate);
     await host.stop();
-    expect([runners(), groups(), existsSync(`/run/urocket/serve-${process.pid}`)]).toEqual([[], [], false]);
+    expect([runners(), groups(), existsSync(join("/run/urocket", ownerMark()))]).toEqual([[], [], false]);
     expect((await reloaded).apps.map(({ outcome }) => outcome)).toEqual(["kept-old"]);
   });
 });
