@@ -13,7 +13,7 @@ import { hostProcesses } from "./process/host-processes.ts";
 import { formatNumber } from "./table.ts";
 
 /** Each by the name that --only knows it by. */
-export const serviceParts = ["hello", "latency", "logged", "containers", "idle", "streams"] as const;
+export const serviceParts = ["hello", "apart", "latency", "logged", "containers", "idle", "streams"] as const;
 export type ServicePart = (typeof serviceParts)[number];
 
 export interface ServicesOptions {
@@ -44,12 +44,14 @@ const openStreams = 5_000;
 const stream: Held = { path: "/events", answer: "data: hello\n\n" };
 
 const inProcesses = "hello";
+const apart = "hello, each before daemons of its own";
 const inContainers = "hello, daemons in containers";
 const eachLogged = "hello, each logged";
 
 export async function runServices(ground: Ground, options: ServicesOptions, progress: Progress): Promise<ServicesReport> {
   const bench = new ServicesBench(ground, options, progress);
   await bench.measureProcesses();
+  await bench.measureApart();
   await bench.measureLogged();
   await bench.measureContainers();
   return bench.report();
@@ -96,6 +98,13 @@ class ServicesBench {
       if (this.#has("idle")) this.#idle = await this.#hold([subject, ...main], idleConnections);
       if (this.#has("streams")) this.#streams = await this.#hold([subject, ...main], openStreams, stream);
     });
+  }
+
+  async measureApart(): Promise<void> {
+    if (!this.#has("apart")) return;
+    await this.#withStand("services-apart", { sandbox: "process", logs: false, apart: true }, ({ subject, main }) =>
+      this.#compare(apart, connections, subject, main),
+    );
   }
 
   async measureLogged(): Promise<void> {
@@ -146,14 +155,14 @@ class ServicesBench {
     await use(this.#before(stand, name, options, started));
     // The proxies first: they would miss the daemons.
     await this.#ground.end(started.flatMap(({ processes }) => processes));
-    await this.#ground.end(stand.host.processes);
+    await this.#ground.end([...stand.host.processes, ...stand.processes]);
   }
 
   #before(stand: Stand, name: string, { logs }: StandOptions, started: Server[]): Systems {
-    const { host, daemons, origins } = stand;
+    const { host } = stand;
     const pid = host.processes[0]?.pid ?? 0;
-    const system = (proxied: Omit<Proxied, "daemons">): ServerSystem =>
-      proxiedSystem(this.#ground, { ...proxied, daemons }, serviceQuestion);
+    const system = (proxied: Omit<Proxied, "daemons">, { pids } = stand.proxied): ServerSystem =>
+      proxiedSystem(this.#ground, { ...proxied, daemons: pids }, serviceQuestion);
     const proxies = serviceProxies
       .filter((proxy) => proxy.logs === logs && this.#options.against.includes(proxy.name))
       .map((proxy) => {
@@ -165,10 +174,13 @@ class ServicesBench {
         return { isMain: proxy.isMain, system: system({ name: proxy.name, kind: "peer", start }) };
       });
     return {
-      subject: system({ name: logs ? "urocket+log" : "urocket", kind: "subject", start: () => host, processes: () => hostProcesses(pid) }),
+      subject: system(
+        { name: logs ? "urocket+log" : "urocket", kind: "subject", start: () => host, processes: () => hostProcesses(pid) },
+        stand.daemons,
+      ),
       proxies: proxies.map((each) => each.system),
       main: proxies.filter(({ isMain }) => isMain).map((each) => each.system),
-      direct: system({ name: directName, kind: "limit", start: () => serverAt(origins[0]) }),
+      direct: system({ name: directName, kind: "limit", start: () => serverAt(stand.proxied.origins[0]) }),
     };
   }
 }

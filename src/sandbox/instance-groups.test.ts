@@ -67,7 +67,7 @@ describe("groups of version 2", () => {
     expect(memorySlots).toEqual({ version: 2, folder: join(folder, "programs") });
     const read = (file: string): string => readFileSync(join(folder, file), "utf8");
     expect([read("programs/memory.max"), read("programs/memory.swap.max")]).toEqual(["67108864", "0"]);
-    expect([read("cpu.max"), read("pids.max")]).toEqual(["50000 100000", "64"]);
+    expect([read("cpu.max"), read("cpu.weight"), read("pids.max")]).toEqual(["50000 100000", "25", "64"]);
     expect(existsSync(join(folder, "memory.max"))).toBe(false);
   });
 
@@ -129,6 +129,9 @@ describe("the kernel's own groups", () => {
         expect(joined).toBe(true);
         expect(readFileSync("/proc/self/cgroup", "utf8")).toBe(before);
         expect(processesOfInstance(groups)).toEqual([started.pid]);
+        const cpu = groups.usage.cpu;
+        const weight = readFileSync(join(cpu?.folder ?? "", cpu?.version === 2 ? "cpu.weight" : "cpu.shares"), "utf8");
+        expect(Number(weight)).toBe(cpu?.version === 2 ? 25 : 256);
         const groupsOf = readFileSync(`/proc/${started.pid}/cgroup`, "utf8");
         expect(groupsOf.match(new RegExp(groupName(""), "g"))?.length).toBe(groups.births.length);
         expect(limitGroups(groups, limits, functions).notHeld).toEqual([]);

@@ -18,7 +18,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync, writeSync }
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Controller, type ControllerPlace, controllers, findController, type FoundController } from "./control-groups.ts";
-import { countWhatIsBelow, limitCpu, limitMemory, limitPids } from "./group-limits.ts";
+import { countWhatIsBelow, limitCpu, limitMemory, limitPids, weighLess } from "./group-limits.ts";
 import { cpuLimitWords, memoryLimitWords, notHeldWords, pidsLimitWords } from "./limit-words.ts";
 import { groupName, isAbandoned } from "./group-names.ts";
 import { readProcesses, removeGroup, type SpawnOptions } from "./memory-slots.ts";
@@ -235,6 +235,7 @@ class Making implements InstanceGroups {
         this.folders.push(folder);
       }
       if (sandbox === "process" && controller === "memory") this.#addPrograms({ version, folder });
+      if (controller === "cpu") weighLess({ version, folder });
       this.#addBirth({ version, folder: this.#runnerFolder(version, folder, controller, sandbox), home });
       this.usage[controller] = { version, folder };
     } catch (error) {
