@@ -114,6 +114,37 @@ describe("an app in a container", () => {
     expect(await (await fetch(`http://${first}:9000`)).text()).toBe(first);
   });
 
+  container(
+    "whose daemon takes connections no more, and has no address, is asked in vain, and another answers whatever was sent",
+    async () => {
+      using app = appOf({
+        "urocket-service.yaml":
+          "sandbox: container\nnetwork: none\nbalance: round-robin\nscale: { min: 2, max: 2 }\nservice: { cmd: bun d.ts, health: { path: /, every: 1h } }\n",
+        "d.ts": `
+        const server = Bun.serve({
+          hostname: process.env.HOST,
+          port: process.env.PORT,
+          fetch: async (request) => {
+            if (request.url.endsWith("/deaf")) await server.stop(true);
+            return new Response(await request.text());
+          },
+        });
+        setInterval(() => {}, 60_000);`,
+      });
+      await using host = await serve(app.folder);
+      const post = async (body: string): Promise<Response> => await fetch(host.url, { method: "POST", body });
+      const instanceOf = (response: Response): string => response.headers.get("x-urocket-instance") ?? "";
+      await eventually("both answer", async () => instanceOf(await post("")) !== instanceOf(await post("")));
+      // It ends what it has with everything else.
+      expect((await fetch(`${host.url}/deaf`, { method: "POST" })).status).toBe(502);
+      const answers = [await post("all"), await post("of"), await post("it"), await post("!")];
+      expect(await Promise.all(answers.map(async (response) => await response.text()))).toEqual(["all", "of", "it", "!"]);
+      expect(new Set(answers.map(instanceOf)).size).toBe(1);
+      const exchanges = await Promise.all(answers.map(({ headers }) => host.exchange(headers.get("x-request-id") ?? "")));
+      expect(exchanges.map(({ attempts }) => attempts)).toContain(2);
+    },
+  );
+
   container("is held to its limits, and told which one it reached", async () => {
     using app = shellApp("limits: { memory: 96Mi, pids: 32, tmp: 4Mi }\nscale: { max: 1 }\n");
     await using host = await serve(app.folder);

@@ -306,7 +306,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   // What goes wrong
 
   unreachable(detail: string): void {
-    const problem: Problem = { kind: "service-failed", detail: `The service cannot be reached: ${detail}` };
+    const problem: Problem = { kind: "service-failed", detail: `The service cannot be reached: ${lowerFirst(detail)}` };
     if (this.#mayGoElsewhere) this.#tryElsewhere();
     else this.#giveUp(problem, "failed");
   }

@@ -17,6 +17,12 @@ class Linked implements OpenConnection {
     sink.taken("i0");
   }
 
+  /** The daemon has taken it. */
+  accept(): this {
+    this.send("");
+    return this;
+  }
+
   write(bytes: Uint8Array, last: boolean): boolean {
     this.received += Buffer.from(bytes).toString("latin1");
     this.hasEnded ||= last;
@@ -41,18 +47,23 @@ class LinkBed {
   readonly linked: Linked[] = [];
   readonly bed: ServiceBed;
 
-  constructor() {
-    this.bed = new ServiceBed([
-      (sink) => {
-        const linked = new Linked(sink);
-        this.linked.push(linked);
-        return linked;
-      },
-    ]);
+  constructor(instances = 1) {
+    const connect = (sink: ConnectionSink): Linked => {
+      const linked = new Linked(sink);
+      this.linked.push(linked);
+      return linked;
+    };
+    this.bed = new ServiceBed(Array.from({ length: instances }, () => connect));
   }
 
+  /** The nth that the daemons take, from 0. */
   async reached(index: number): Promise<Linked> {
-    return await eventually(`connection ${index} is opened`, () => this.linked[index]);
+    return (await this.asked(index)).accept();
+  }
+
+  /** The nth that is asked for. */
+  async asked(index: number): Promise<Linked> {
+    return await eventually(`connection ${index} is asked for`, () => this.linked[index]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,6 +72,7 @@ class LinkBed {
 }
 
 const get = ["GET / HTTP/1.1", "Host: a"];
+const refused = { reason: "no-reply", detail: "It takes no connection (ECONNREFUSED)" } as const;
 const hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 describe("a daemon without an address", () => {
@@ -89,11 +101,49 @@ describe("a daemon without an address", () => {
     expect(at.linked[0]?.resets).toHaveLength(1);
   });
 
-  test("that takes no connection is a 502", async () => {
+  test("is sent nothing before it takes the connection", async () => {
+    await using at = new LinkBed();
+    const answer = at.bed.ask(get);
+    const linked = await at.asked(0);
+    // Another request has been answered: what was to be done at once has been done.
+    await at.bed.ask(["GET nowhere HTTP/1.1", "Host: a"]);
+    expect(linked.received).toBe("");
+    linked.accept().send(hello);
+    expect(await answer).toMatchObject({ status: 200, body: "hello" });
+    await at.bed.allGivenBack();
+  });
+
+  for (const framing of ["Content-Length: 4", "Transfer-Encoding: chunked"]) {
+    const body = framing === "Content-Length: 4" ? "body" : "4\r\nbody\r\n0\r\n\r\n";
+    test(`that takes no connection has not got a request of ${framing}: another instance answers it`, async () => {
+      await using at = new LinkBed(2);
+      const answer = at.bed.ask(["POST / HTTP/1.1", "Host: a", framing], body);
+      (await at.asked(0)).sink.closed(refused);
+      const other = await at.reached(1);
+      await eventually("it has all of it", () => other.received.endsWith(body));
+      other.send(hello);
+      expect(await answer).toMatchObject({ status: 200, body: "hello" });
+      expect(await at.bed.told(0)).toMatchObject({ status: 200, attempts: 2 });
+      expect(at.bed.places.map(({ outcome }) => outcome)).toEqual(["failed", "sound"]);
+      await at.bed.allGivenBack();
+    });
+  }
+
+  test("that takes no connection is a 502 when there is no other", async () => {
     await using at = new LinkBed();
     const answer = at.bed.ask(["POST / HTTP/1.1", "Host: a"]);
-    (await at.reached(0)).sink.closed({ reason: "no-reply", detail: "The daemon takes no connection" });
+    for (let asked = 0; asked < 8; asked++) (await at.asked(asked)).sink.closed(refused);
     expect((await answer)?.status).toBe(502);
+    expect(JSON.parse((await answer)?.body ?? "").detail).toBe("The service cannot be reached: it takes no connection (ECONNREFUSED)");
+    await at.bed.allGivenBack();
+  });
+
+  test("that breaks the connection off has got the request: what may change something goes to no other", async () => {
+    await using at = new LinkBed(2);
+    const answer = at.bed.ask(["POST / HTTP/1.1", "Host: a"]);
+    (await at.reached(0)).sink.closed({ reason: "reply-aborted", detail: "The service broke off a connection" });
+    expect((await answer)?.status).toBe(502);
+    expect(at.linked).toHaveLength(1);
     await at.bed.allGivenBack();
   });
 

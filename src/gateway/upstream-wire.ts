@@ -71,10 +71,12 @@ function reasonOf(error: unknown): string {
 
 const nothing = new Uint8Array(0);
 
-/** A connection that the runner opens and carries over the link. */
+/** A connection that the runner opens and carries over the link. Until its daemon has taken it nothing is sent: it may be refused. */
 class LinkWire implements UpstreamWire, ConnectionSink {
   readonly #user: WireUser;
   #open: OpenConnection | undefined;
+  /** The daemon has taken it. */
+  #isTaken = false;
   /** The link has taken as much as it may hold. */
   #isFull = false;
   #isPaused = false;
@@ -88,8 +90,6 @@ class LinkWire implements UpstreamWire, ConnectionSink {
 
   open(upstream: Upstream): void {
     this.#open = upstream.connect(this);
-    // Bytes may go at once: the runner keeps them until the daemon takes the connection.
-    if (!this.#isClosed) this.#user.opened(this);
   }
 
   // Towards the daemon
@@ -122,6 +122,7 @@ class LinkWire implements UpstreamWire, ConnectionSink {
   taken(): void {}
 
   data(chunk: Uint8Array, last: boolean): void {
+    this.#take();
     if (chunk.byteLength > 0) {
       this.#heldBytes += chunk.byteLength;
       this.#user.received(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
@@ -141,9 +142,16 @@ class LinkWire implements UpstreamWire, ConnectionSink {
   closed(failure?: { readonly detail: string }): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#open !== undefined) return this.#user.gone();
-    // Whoever opens it does not have it yet.
+    if (this.#isTaken) return this.#user.gone();
+    // It may be told before whoever opens it has it.
     queueMicrotask(() => this.#user.unreachable(failure?.detail ?? "its instance is gone"));
+  }
+
+  /** The first that comes, of no bytes, says so. */
+  #take(): void {
+    if (this.#isTaken || this.#isClosed) return;
+    this.#isTaken = true;
+    this.#user.opened(this);
   }
 
   #consume(): void {

@@ -24,7 +24,7 @@ const rawDaemon = `
           socket.on("drain", write);
           return write();
         }
-        case "hold": socket.pause(); console.log("holding"); process.once("SIGUSR2", () => { let count = 0; socket.on("data", (more) => (count += more.length)); socket.on("end", () => socket.end(String(count))); socket.resume(); }); return;
+        case "hold": socket.pause(); process.once("SIGUSR2", () => { let count = 0; socket.on("data", (more) => (count += more.length)); socket.on("end", () => socket.end(String(count))); socket.resume(); }); return void console.log("holding");
         case "end": socket.end("bye"); return socket.on("data", (more) => console.log("heard " + more));
         case "break": socket.write("half"); return setTimeout(() => socket.resetAndDestroy(), 20);
       }
@@ -56,6 +56,14 @@ describe("a connection to the daemon", () => {
     await call.over.promise;
     expect(call.text).toStartWith("HTTP/1.1 200 OK\r\n");
     expect(call.text).toEndWith("\r\n\r\n/over-the-link");
+  });
+
+  test("is told to be there as soon as the daemon takes it, before either side says anything", async () => {
+    await using service = await raw();
+    const call = service.connect();
+    await service.trial.until(() => call.chunks.length > 0);
+    expect(call.chunks).toEqual([Buffer.alloc(0)]);
+    service.trial.reset(call);
   });
 
   test("carries bytes both ways, whole and in order", async () => {
@@ -137,7 +145,7 @@ describe("a connection to the daemon", () => {
     await service.trial.until(() => service.lines.includes("deaf"));
     const call = service.connect("echo\n");
     await call.over.promise;
-    expect(call.resetHead).toEqual({ reason: "no-reply", detail: "The service takes no connection (ECONNREFUSED)" });
+    expect(call.resetHead).toEqual({ reason: "no-reply", detail: "It takes no connection (ECONNREFUSED)" });
     expect(call.text).toBe("");
   });
 
@@ -161,7 +169,7 @@ test("and so is one to a daemon that is not ready", async () => {
   await service.trial.until(() => service.lines.includes("here"));
   const call = service.connect("x");
   await call.over.promise;
-  expect(call.resetHead).toEqual({ reason: "no-reply", detail: "The service is not ready" });
+  expect(call.resetHead).toEqual({ reason: "no-reply", detail: "It is not ready" });
   await service[Symbol.asyncDispose]();
   expect((await loaded).ok).toBe(false);
 });

@@ -61,7 +61,7 @@ export class ServiceConnection implements LinkExchange {
         },
       });
     } catch (error) {
-      this.#abort("no-reply", `The service takes no connection${inParentheses(error)}`);
+      this.#abort("no-reply", `It takes no connection${inParentheses(error)}`);
     }
   }
 
@@ -95,6 +95,8 @@ export class ServiceConnection implements LinkExchange {
   #opened(socket: Socket<undefined>): void {
     if (this.#over) return void socket.terminate();
     this.#socket = socket;
+    // Without bytes: it is taken. The host sends nothing before.
+    this.#channel.send("data", this.#number);
     this.#daemonTakes();
   }
 

@@ -53,7 +53,7 @@ export class Service {
   /** Opens a connection to it. */
   connect(frame: Frame): void {
     if (this.#state.at !== "ready")
-      return this.#channel.send("reset", frame.exchange, { reason: "no-reply", detail: "The service is not ready" } satisfies ResetHead);
+      return this.#channel.send("reset", frame.exchange, { reason: "no-reply", detail: "It is not ready" } satisfies ResetHead);
     const connection = new ServiceConnection(this.#channel, this.#open, frame.exchange);
     connection.data(frame.body, frame.end);
     void connection.connect(this.#spec.reach, this.#state.port);
