@@ -15,7 +15,7 @@ import type { FrontExchange } from "./front.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import type { OpenExchange, OpenExchanges } from "./open-exchanges.ts";
 import type { HandledOperation } from "./operation.ts";
-import { logDetail, type Problem, problemStatus } from "./problem.ts";
+import { logDetail, type Problem, problemBody, problemStatus } from "./problem.ts";
 import { failureProblem, respondProblem } from "./problem-response.ts";
 import { isBodyless } from "./reply-headers.ts";
 import { type BodyReceiver, WholeBody } from "./request-body.ts";
@@ -213,10 +213,17 @@ export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver 
 
   /** Answers with a problem, or ends an answer that has begun in its midst. */
   protected refuse(problem: Problem): void {
-    const status = this.streams ? this.verdict.status : problemStatus[problem.kind];
-    if (!this.finish({ status, error: problem.kind, detail: logDetail(problem) })) return;
-    if (this.streams) this.breakOff();
-    else respondProblem(this.front, problem, this.mark([]), this.incoming.requestId);
+    if (this.state === "done") return;
+    const verdict = { error: problem.kind, detail: logDetail(problem) };
+    if (this.streams) {
+      this.finish({ status: this.verdict.status, ...verdict });
+      return this.breakOff();
+    }
+    const status = problemStatus[problem.kind];
+    const body = problemBody(problem, this.incoming.requestId);
+    this.countSent(status, Buffer.byteLength(body));
+    this.finish({ status, ...verdict });
+    respondProblem(this.front, problem, body, this.mark([]));
   }
 
   /** Ends an answer that has begun, so that the client does not take half for whole. */

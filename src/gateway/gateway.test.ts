@@ -232,6 +232,24 @@ describe("a gateway", () => {
     expect(it.admission.running).toBe(0);
   });
 
+  test.each([
+    ["GET", "/nowhere", 404],
+    ["HEAD", "/nowhere", 404],
+    ["GET", "/x", 502],
+    ["HEAD", "/x", 502],
+  ])("counts the body of an answer of its own as far as one is sent: %s %s, %d", async (method, path, status) => {
+    const it = bed().serve("GET", "/x");
+    const response = fetch(it.front.url + path, { method });
+    if (path === "/x") {
+      const handed = await it.reached(0);
+      handed.sink.failed("no-reply", "It said nothing");
+      handed.sink.ended(receipt);
+    }
+    const sent = await (await response).bytes();
+    expect(sent.byteLength > 0).toBe(method === "GET");
+    expect(await it.told(0)).toMatchObject({ status, bytesOut: sent.byteLength });
+  });
+
   test("gives an exchange an id of its own, whatever the client calls it", async () => {
     const it = bed().serve("GET", "/x");
     for (const [index, brought] of ["same", "same", "in\tsane", "x".repeat(200)].entries()) {

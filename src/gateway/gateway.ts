@@ -11,7 +11,7 @@ import type { IncomingRequest } from "./incoming-request.ts";
 import { OpenExchanges } from "./open-exchanges.ts";
 import { isHandled, type ServedOperation } from "./operation.ts";
 import type { Pages } from "./pages.ts";
-import { type Problem, problemStatus } from "./problem.ts";
+import { type Problem, problemBody, problemStatus } from "./problem.ts";
 import { respondProblem } from "./problem-response.ts";
 import { readTarget } from "./request-target.ts";
 import { type RouteMatch, Router } from "./router.ts";
@@ -120,7 +120,7 @@ export class Gateway {
     if (target.path !== "*")
       return this.#answer(incoming, { kind: "no-route", detail: `There is no operation at ${shortened(target.path)}` });
     front.respond(204, ["x-request-id", requestId]);
-    this.#record(incoming, 204);
+    this.#record(incoming, { status: 204, bytesOut: 0 });
   }
 
   #wrongVerb(incoming: IncomingRequest, allow: readonly string[]): void {
@@ -128,18 +128,21 @@ export class Gateway {
     const allowed = allow.join(", ");
     if (front.method === "OPTIONS") {
       front.respond(204, ["allow", allowed, "x-request-id", requestId]);
-      return this.#record(incoming, 204);
+      return this.#record(incoming, { status: 204, bytesOut: 0 });
     }
     const detail = `${shortened(target.path)} has no ${shortened(front.method)}, it has ${allowed}`;
     this.#answer(incoming, { kind: "wrong-verb", detail, headers: { Allow: allowed } });
   }
 
   #answer(incoming: IncomingRequest, problem: Problem, operation?: ServedOperation): void {
-    respondProblem(incoming.front, problem, ["x-request-id", incoming.requestId], incoming.requestId);
-    this.#record(incoming, problemStatus[problem.kind], problem, operation);
+    const { front, requestId } = incoming;
+    const body = problemBody(problem, requestId);
+    respondProblem(front, problem, body, ["x-request-id", requestId]);
+    const bytesOut = front.method === "HEAD" ? 0 : Buffer.byteLength(body);
+    this.#record(incoming, { status: problemStatus[problem.kind], bytesOut, problem, operation });
   }
 
-  #record({ requestId, front, target, receivedAt }: IncomingRequest, status: number, problem?: Problem, operation?: ServedOperation): void {
+  #record({ requestId, front, target, receivedAt }: IncomingRequest, { status, bytesOut, problem, operation }: OwnAnswer): void {
     this.#context.log.exchange({
       requestId,
       // Nothing was given one.
@@ -153,10 +156,18 @@ export class Gateway {
       error: problem?.kind,
       detail: problem?.detail,
       bytesIn: 0,
-      bytesOut: 0,
+      bytesOut,
       totalMs: performance.now() - receivedAt,
     });
   }
+}
+
+/** What the gateway has answered itself. */
+interface OwnAnswer {
+  readonly status: number;
+  readonly bytesOut: number;
+  readonly problem?: Problem;
+  readonly operation?: ServedOperation | undefined;
 }
 
 function shortened(text: string): string {
