@@ -4,11 +4,10 @@
  */
 import { accessSync, constants, readFileSync } from "node:fs";
 import { networkDefaults } from "../config/network-settings.ts";
-import { findSystemTool } from "../config/surroundings.ts";
 import { reasonOf } from "../core/system-error.ts";
 import type { Finding } from "./finding.ts";
 import { addressAt, toCidr } from "./network-cidr.ts";
-import { CommandFailure, networkTools, type NetworkTool, runCommand, toolPath } from "./network-commands.ts";
+import { CommandFailure, missingNetworkTools, networkTools, type NetworkTool, runCommand, toolPath } from "./network-commands.ts";
 import { hasIpv6, readSysctl } from "./network-forwarding.ts";
 import { resolvingFor } from "./network-names.ts";
 import { findOtherFirewalls } from "./network-other-firewalls.ts";
@@ -36,14 +35,15 @@ export async function examineNetwork(): Promise<Finding[]> {
 
 function examineTools(): Finding {
   const what = "network tools";
-  const names = Object.keys(networkTools) as NetworkTool[];
-  const missing = names.filter((tool) => findSystemTool(tool) === undefined);
-  if (missing.length === 0) return { what, state: "ok", detail: names.map(toolPath).join(", ") };
+  const missing = missingNetworkTools();
+  if (missing === undefined) {
+    return { what, state: "ok", detail: (Object.keys(networkTools) as NetworkTool[]).map(toolPath).join(", ") };
+  }
   return {
     what,
     state: "missing",
-    detail: `${missing.join(", ")} cannot be found: containers have no network`,
-    fix: `install ${missing.map((tool) => networkTools[tool]).join(", ")} (Debian, Ubuntu: apt-get install; Fedora: dnf install), or set "network: none"`,
+    detail: `${missing.names} cannot be found: containers have no network, unless with "network: none"`,
+    fix: missing.command,
   };
 }
 
@@ -95,8 +95,8 @@ async function tryBridge(): Promise<Finding> {
 async function tryRules(ipv6: boolean): Promise<Finding> {
   const what = "nftables";
   const subnet6 = ipv6 ? toCidr(networkDefaults.subnet6) : undefined;
-  const script = tableScript({ bridge: networkDefaults.bridge, owner: ownerMark(), subnet: toCidr(networkDefaults.subnet), subnet6 });
-  const failure = await tried([toolPath("nft"), "-f", "-"], script);
+  const network = { bridge: networkDefaults.bridge, owner: ownerMark(), subnet: toCidr(networkDefaults.subnet), subnet6 };
+  const failure = await tried([toolPath("nft"), "-f", "-"], tableScript(network, "forward"));
   if (failure === undefined) return { what, state: "ok", detail: "rules that keep apps apart, and address translation, are understood" };
   return {
     what,

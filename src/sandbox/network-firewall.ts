@@ -4,7 +4,16 @@
  */
 import { CommandFailure, runCommand, runNft, toolPath } from "./network-commands.ts";
 import { Gatherer } from "./network-gatherer.ts";
-import { appScript, dropAppScript, joinScript, leaveScript, type RuledInstance, type RuledNetwork, tableScript } from "./network-rules.ts";
+import {
+  appScript,
+  dropAppScript,
+  joinScript,
+  leaveScript,
+  type RefusalHook,
+  type RuledInstance,
+  type RuledNetwork,
+  tableScript,
+} from "./network-rules.ts";
 
 /** How long rules that somebody removed may be missing. */
 const lookEveryMs = 10_000;
@@ -24,13 +33,15 @@ interface Look {
 
 export class Firewall implements AsyncDisposable {
   readonly #network: RuledNetwork;
+  readonly #refusesAt: RefusalHook;
   /** Who is in which app, as the kernel knows it. */
   #members: Members = new Map();
   readonly #work = new Gatherer<Change | Look, void>((work) => this.#apply(work), changesMax);
   readonly #looking: ReturnType<typeof setInterval>;
 
-  private constructor(network: RuledNetwork, everyMs: number) {
+  private constructor(network: RuledNetwork, refusesAt: RefusalHook, everyMs: number) {
     this.#network = network;
+    this.#refusesAt = refusesAt;
     this.#looking = setInterval(() => void this.#work.do({ kind: "look" }).catch(() => undefined), everyMs);
     this.#looking.unref();
   }
@@ -40,8 +51,7 @@ export class Firewall implements AsyncDisposable {
    * @throws CommandFailure: there is a table of that name ("File exists"), or the kernel refuses.
    */
   static async open(network: RuledNetwork, everyMs = lookEveryMs): Promise<Firewall> {
-    await runNft(tableScript(network));
-    return new Firewall(network, everyMs);
+    return new Firewall(network, await makeTable(network), everyMs);
   }
 
   join(app: string, instance: RuledInstance): Promise<void> {
@@ -64,7 +74,7 @@ export class Firewall implements AsyncDisposable {
     const { bridge } = this.#network;
     const changes = work.filter((one) => one.kind !== "look");
     const { members, script } = afterChanges(bridge, this.#members, changes);
-    const whole = (): Promise<void> => runNft(wholeScript(this.#network, members));
+    const whole = (): Promise<void> => runNft(wholeScript(this.#network, this.#refusesAt, members));
     if (changes.length < work.length && !(await this.#isThere())) await whole();
     else if (script !== "")
       await runNft(script).catch((error: unknown) => (error instanceof CommandFailure ? whole() : Promise.reject(error)));
@@ -78,6 +88,18 @@ export class Firewall implements AsyncDisposable {
       () => true,
       () => false,
     );
+  }
+}
+
+/** @returns where it refuses neighbours: kernels before Linux 5.9 take no table that does so before routing. */
+async function makeTable(network: RuledNetwork): Promise<RefusalHook> {
+  try {
+    await runNft(tableScript(network, "prerouting"));
+    return "prerouting";
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    await runNft(tableScript(network, "forward"));
+    return "forward";
   }
 }
 
@@ -104,10 +126,10 @@ export function afterChanges(bridge: string, before: Members, changes: readonly 
 }
 
 /** Everything anew, whatever is there of ours, in one transaction. */
-function wholeScript(network: RuledNetwork, members: Members): string {
+function wholeScript(network: RuledNetwork, refusesAt: RefusalHook, members: Members): string {
   const { bridge } = network;
   const apps = [...members].map(
     ([app, instances]) => appScript(bridge, app) + [...instances.values()].map((instance) => joinScript(bridge, app, instance)).join(""),
   );
-  return `add table inet ${bridge}\ndelete table inet ${bridge}\n${tableScript(network)}${apps.join("")}`;
+  return `add table inet ${bridge}\ndelete table inet ${bridge}\n${tableScript(network, refusesAt)}${apps.join("")}`;
 }

@@ -6,8 +6,9 @@
  * another instance only within its app (a map from source to the app's chain, and a set of the app's addresses); to the outside
  * only from the lower half of the subnet ("open"), behind the host's own address; and nobody from outside begins to speak to it.
  *
- * Who is refused is told so at once (the kernel would send only one ICMP error a second: TCP gets resets). Instances need not know
- * that they are not on one wire: the redirects that a router sends in such a case are dropped.
+ * Who is refused is told so at once, TCP with resets, because the kernel sends one host only so many ICMP errors. Instances need not
+ * know that they are not on one wire: the redirects that a router sends in such a case are dropped. They count among those errors all
+ * the same, so neighbours are refused before the packet is routed, where the kernel can (Linux 5.9).
  */
 import type { Cidr } from "../config/cidr.ts";
 import { addressAt, formatCidr, halves } from "./network-cidr.ts";
@@ -22,6 +23,9 @@ export interface RuledNetwork {
   readonly subnet6?: Cidr | undefined;
 }
 
+/** Where neighbours are refused: "prerouting" as well, before a redirect is sent, or when they are forwarded alone. */
+export type RefusalHook = "prerouting" | "forward";
+
 export interface RuledInstance {
   readonly address: string;
   readonly address6?: string | undefined;
@@ -29,12 +33,14 @@ export interface RuledInstance {
 
 /** Before connection tracking's and everybody's own (iptables' "raw" is at -300). */
 const checkPriority = -310;
+/** Behind connection tracking (-200). */
+const neighbourPriority = -150;
 /** Just before where firewalls usually filter (0): what is refused here need not be looked at there. */
 const filterPriority = -10;
 const natPriority = 100;
 
 /** A table of that name must not be there yet. */
-export function tableScript(network: RuledNetwork): string {
+export function tableScript(network: RuledNetwork, refusesAt: RefusalHook): string {
   const { bridge, owner, subnet } = network;
   const from = `iifname "${bridge}"`;
   const to = `oifname "${bridge}"`;
@@ -61,6 +67,7 @@ table inet ${bridge} {
     ${network.subnet6 === undefined ? "meta nfproto ipv6 drop" : `ip6 saddr != ${formatCidr(network.subnet6)} drop`}
     ${gateway6 === undefined ? "" : `ip6 saddr ${gateway6} drop`}
   }
+  ${refusesAt === "forward" ? "" : neighboursChain(network)}
   chain refused {
     meta l4proto tcp reject with tcp reset
     reject with icmpx admin-prohibited
@@ -95,6 +102,17 @@ table inet ${bridge} {
   }
 }
 `;
+}
+
+/** Decides what comes off the bridge for the bridge's subnet, as it is decided once more when it is forwarded. */
+function neighboursChain({ bridge, subnet, subnet6 }: RuledNetwork): string {
+  const decided = (family: "ip" | "ip6", cidr: Cidr): string =>
+    `iifname "${bridge}" ${family} daddr ${formatCidr(cidr)} ${family} daddr != ${addressAt(cidr, 1n)} goto between-instances`;
+  return `chain to-neighbours {
+    type filter hook prerouting priority ${neighbourPriority}; policy accept;
+    ${decided("ip", subnet)}
+    ${subnet6 === undefined ? "" : decided("ip6", subnet6)}
+  }`;
 }
 
 /** Makes room for an app's instances. Idempotent. */

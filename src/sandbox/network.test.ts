@@ -1,6 +1,7 @@
 /** Networks of instances in the kernel, in machines that the tests make for themselves. */
 import { describe, expect } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
+import { appOf } from "../../tests/app-folder.ts";
 import { requireNetwork, startNetworkHost } from "../../tests/network-bed.ts";
 import { machineAddress, machineAddress6, makeMachine, type OwnNetwork, outsideAddress, outsideAddress6 } from "../../tests/own-network.ts";
 import { requireThat } from "../../tests/system-tools.ts";
@@ -121,6 +122,47 @@ describe("apps", () => {
       expect(one.pings(foreign.address)).toBeFalse();
     }
     expect(one.pings(two.address)).toBeTrue();
+  });
+
+  requireNetwork("are told at once that they may not reach each other, whatever they try", async () => {
+    await using machine = makeMachine();
+    await using host = startNetworkHost(machine);
+    await host.open();
+    const [one, other] = [await host.take(), await host.take("internal")];
+    await Promise.all([one.join("pets"), other.join("shop")]);
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      for (const address of [to.address ?? "", to.address6 ?? ""]) {
+        const { ok, stdout } = from.attempt(["ping", "-n", "-c1", "-W5", address]);
+        expect([ok, stdout]).toEqual([false, expect.stringMatching(/Packet filtered|Administratively prohibited/)]);
+        expect(from.attempt(["nc", "-z", "-w5", address, "9"]).stderr).toMatch(/^$|refused/);
+      }
+    }
+  });
+
+  requireNetwork("are kept apart by kernels that cannot refuse before they route, too", async () => {
+    await using machine = makeMachine();
+    // As Linux before 5.9: all of the rules are refused, and none is there.
+    using tools = appOf({
+      nft: `#!/bin/sh
+        [ "$1" = -f ] || exec ${Bun.which("nft")} "$@"
+        script=$(cat)
+        case "$script" in *"prerouting priority -150"*) echo "Error: Could not process rule: Operation not supported" >&2; exit 1;; esac
+        printf '%s' "$script" | ${Bun.which("nft")} "$@"`,
+    });
+    await using host = startNetworkHost(machine, ["env", `PATH=${tools.folder}:${process.env["PATH"]}`]);
+    await host.open();
+    const [one, two, other] = [await host.take(), await host.take(), await host.take()];
+    await Promise.all([one.join("pets"), two.join("pets"), other.join("shop")]);
+    machine.run(["nft", "flush", "ruleset"]);
+    await other.remove();
+    const stranger = await host.take();
+    await stranger.join("shop");
+    expect(machine.run(["nft", "list", "table", "inet", "urocket0"])).not.toContain("priority -150");
+    expect([one.pings(two.address), one.pings(two.address6)]).toEqual([true, true]);
+    expect([one.pings(stranger.address), one.pings(stranger.address6)]).toEqual([false, false]);
   });
 
   withPython("do not speak to another's instances by pretending to be one of them", async () => {
