@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { nobody, root, urocket } from "../../tests/urocket-command.ts";
+import { withoutTools } from "../../tests/lacking-machine.ts";
 import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 
 const apps: AppFolder[] = [];
@@ -155,14 +156,12 @@ requireTool(
   "crun",
 )("warns of what this machine lacks for the app, with the command that brings it", async () => {
   const app = appWith("service: { cmd: cat }\nsandbox: container\nnetwork: none\n");
-  const hidden = `for tool in runc crun; do
-    for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
-      if [ -e "$folder/$tool" ]; then mount --bind /dev/null "$(readlink -f "$folder/$tool")" 2>/dev/null || true; fi
-    done
-  done`;
-  const child = Bun.spawn(["unshare", "--mount", "sh", "-euc", `${hidden}; exec ${root}/bin/urocket check ${app.folder}`], {
-    stdout: "pipe",
-  });
+  const child = Bun.spawn(
+    ["unshare", "--mount", "sh", "-euc", `${withoutTools("runc", "crun")}; exec ${root}/bin/urocket check ${app.folder}`],
+    {
+      stdout: "pipe",
+    },
+  );
   const [stdout, code] = await Promise.all([child.stdout.text(), child.exited]);
   expect(code).toBe(0);
   expect(stdout).toMatch(

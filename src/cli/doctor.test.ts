@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inits, withLockedSysctls, withoutTools } from "../../tests/lacking-machine.ts";
 import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 import { binary, nobody, ownEnvironment, type Ran, urocket } from "../../tests/urocket-command.ts";
 import type { Finding } from "../host/doctor.ts";
@@ -74,14 +75,6 @@ async function doctorWhere(prepare: string, ...args: readonly string[]): Promise
   return { code, stdout, stderr };
 }
 
-/** Covers programs, wherever they are, by what cannot be run. */
-const without = (...tools: readonly string[]): string =>
-  `for tool in ${tools.join(" ")}; do
-     for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
-       if [ -e "$folder/$tool" ]; then mount --bind /dev/null "$(readlink -f "$folder/$tool")" 2>/dev/null || true; fi
-     done
-   done`;
-
 describe("doctor", () => {
   test("looks at everything, and fails when something is missing", async () => {
     const ran = await urocket(["doctor", "-o", "json"]);
@@ -109,7 +102,6 @@ describe("doctor", () => {
       const report = told(await urocket(["doctor", "-o", "json"], { uid: nobody, env: { TMPDIR: folder.path } }));
       expect(named(report, "kernel")?.detail).toEndWith(`as user ${nobody}`);
       expect(named(report, "network permission")).toMatchObject({ state: "limited", fix: expect.stringContaining("root") });
-      expect(named(report, "container network")).toMatchObject({ state: "limited", fix: expect.stringContaining("root") });
       expect(named(report, "run folder")).toMatchObject({ state: "ok" });
     },
     30_000,
@@ -123,7 +115,7 @@ describe("doctor", () => {
   )(
     "names the package of every tool that is not there",
     async () => {
-      const ran = await doctorWhere(without("runc", "crun", "nft", "tini", "tini-static", "docker-init", "catatonit", "dumb-init"));
+      const ran = await doctorWhere(withoutTools("runc", "crun", "nft", ...inits));
       const report = told(ran);
       expect(ran.code).toBe(1);
       expect(named(report, "OCI runtime")).toMatchObject({ state: "missing", fix: expect.stringContaining("crun") });
@@ -131,7 +123,7 @@ describe("doctor", () => {
       expect(named(report, "network tools")).toMatchObject({
         state: "missing",
         detail: expect.stringContaining("nft"),
-        fix: expect.stringContaining("nftables"),
+        fix: expect.stringMatching(/ (?:install|add) (?:\S+ )*nftables/),
       });
     },
     30_000,
@@ -140,8 +132,7 @@ describe("doctor", () => {
   requireTool("unshare", "ip")(
     "says which switch has to be set by whom where /proc/sys cannot be written to",
     async () => {
-      const locked = "mount --bind /proc/sys /proc/sys\nmount -o remount,ro,bind /proc/sys";
-      const { code, stdout } = await doctorWhere(`${locked}\nexec unshare --net -- "$0" doctor -o json`);
+      const { code, stdout } = await doctorWhere(`${withLockedSysctls}\nexec unshare --net -- "$0" doctor -o json`);
       const forwarding = named(told({ code, stdout, stderr: "" }), "forwarding");
       expect(forwarding).toMatchObject({
         state: "limited",

@@ -3,6 +3,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { eventually } from "../../tests/eventually.ts";
+import { inits, withLockedSysctls, withoutTools } from "../../tests/lacking-machine.ts";
 import { serve } from "../../tests/serving.ts";
 import { requireTool } from "../../tests/system-tools.ts";
 import { binary, ownEnvironment, root, urocket } from "../../tests/urocket-command.ts";
@@ -227,14 +228,9 @@ test("under npx, which hands no signal on, ends when npx is ended", async () => 
   );
 });
 
-/** `serve` as root in a network namespace of its own, where these programs cannot be run. */
-function startWithout(tools: readonly string[], folder: string, ...flags: readonly string[]): Bun.Subprocess<"ignore", "ignore", "pipe"> {
-  const script = `for tool in ${tools.join(" ")}; do
-      for folder in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do
-        if [ -e "$folder/$tool" ]; then mount --bind /dev/null "$(readlink -f "$folder/$tool")" 2>/dev/null || true; fi
-      done
-    done
-    exec "$0" serve "$@"`;
+/** `serve` as root in a network namespace of its own, where `prepare` (sh) was run first. */
+function startWhere(prepare: string, folder: string, ...flags: readonly string[]): Bun.Subprocess<"ignore", "ignore", "pipe"> {
+  const script = `${prepare}\nexec "$0" serve "$@"`;
   const child = Bun.spawn(["unshare", "--net", "--mount", "sh", "-euc", script, binary, folder, "-p", "0", ...flags], {
     env: ownEnvironment(),
     stdio: ["ignore", "ignore", "pipe"],
@@ -244,9 +240,9 @@ function startWithout(tools: readonly string[], folder: string, ...flags: readon
   return child;
 }
 
-/** As `startWithout`, of one that ends by itself. */
-async function serveWithout(tools: readonly string[], folder: string, ...flags: readonly string[]): Promise<{ code: number; err: string }> {
-  const child = startWithout(tools, folder, ...flags);
+/** As `startWhere`, of one that ends by itself. */
+async function serveWhere(prepare: string, folder: string, ...flags: readonly string[]): Promise<{ code: number; err: string }> {
+  const child = startWhere(prepare, folder, ...flags);
   const [err, code] = await Promise.all([child.stderr.text(), child.exited]);
   return { code, err };
 }
@@ -257,19 +253,31 @@ requireContainerTools(
   "does not start apps in containers without a runtime, an init or nft, and says what brings them",
   async () => {
     const folder = slowApp();
-    const about = async (tools: readonly string[]) => await serveWithout(tools, folder, "--sandbox", "container");
-    expect(await about(["runc", "crun"])).toEqual({
+    const about = async (...tools: readonly string[]) => await serveWhere(withoutTools(...tools), folder, "--sandbox", "container");
+    expect(await about("runc", "crun")).toEqual({
       code: 1,
       err: expect.stringMatching(/^error: .*\n {2}.*install.* crun/) as string,
     });
-    expect(await about(["tini", "tini-static", "docker-init", "catatonit", "dumb-init"])).toEqual({
+    expect(await about(...inits)).toEqual({
       code: 1,
       err: expect.stringMatching(/^error: .*\n {2}.*install.* tini/) as string,
     });
-    expect(await about(["nft"])).toEqual({
+    expect(await about("nft")).toEqual({
       code: 1,
-      err: expect.stringMatching(/^error: .*nft cannot be found\n {2}.*nftables/) as string,
+      err: expect.stringMatching(/^error: .*nft cannot be found\n {2}.*(?:install|add) nftables/) as string,
     });
+  },
+  30_000,
+);
+
+requireContainerTools(
+  "says why no container starts where /proc/sys is locked, and what to do",
+  async () => {
+    const { code, err } = await serveWhere(withLockedSysctls, slowApp(), "--sandbox", "container");
+    expect(code).toBe(1);
+    expect(err).toMatch(
+      /^error: App "[^"]+" cannot start: [^\n]*; \/proc\/sys is covered by a mount: [^\n]*\. Run urocket on the machine itself/,
+    );
   },
   30_000,
 );
@@ -279,7 +287,7 @@ requireContainerTools(
   async () => {
     const folder = slowApp();
     appendFileSync(join(folder, "urocket-service.yaml"), "\nsandbox: container\nnetwork: none\n");
-    const host = startWithout(["nft", "ip"], folder);
+    const host = startWhere(withoutTools("nft", "ip"), folder);
     let told = "";
     for await (const chunk of host.stderr) {
       told += Buffer.from(chunk).toString();

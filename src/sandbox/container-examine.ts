@@ -1,13 +1,14 @@
 /** Whether this machine can run containers, what it lacks, and how to get that: for `urocket doctor`. */
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ContainerFailure, openContainers } from "./container.ts";
-import { findInit, findMountTools, installCommand, packages } from "./container-tools.ts";
+import { examineKernel } from "./container-kernel.ts";
+import { findInit, findMountTools } from "./container-tools.ts";
 import type { Finding } from "./finding.ts";
-import { readMounts } from "./mounts.ts";
 import { idRange } from "./oci-config.ts";
 import { findRuntime } from "./oci-runtime.ts";
+import { installCommand, packages } from "./packages.ts";
 
 /** For a container to start and its runner to call. */
 const trialMsMax = 15_000;
@@ -19,22 +20,12 @@ export async function examineContainers(): Promise<Finding[]> {
     await examineRuntime(isRoot),
     examineInit(),
     ...(isRoot ? [await examineMountTools()] : []),
-    examineUserNamespaces(isRoot),
-    examineSeccomp(),
-    examineProc(),
-    isRoot ? examineIds() : rootless,
+    ...examineKernel(isRoot),
+    ...(isRoot ? [examineIds()] : []),
   ];
   if (findings.every(({ state }) => state !== "missing")) findings.push(await tryContainer());
   return findings;
 }
-
-const rootless: Finding = {
-  what: "container network",
-  state: "limited",
-  detail:
-    "an ordinary user's containers have a loopback alone: no address of their own, nothing outside, and requests reach them over the link; limits hold only where control groups are delegated to the user",
-  fix: "Run urocket as root: sudo urocket serve",
-};
 
 async function examineRuntime(isRoot: boolean): Promise<Finding> {
   const what = "OCI runtime";
@@ -81,47 +72,6 @@ async function examineMountTools(): Promise<Finding> {
         .trim(),
     };
   return { what, state: "missing", detail: `${found.mount} is not that of util-linux, and knows too little`, fix };
-}
-
-function examineUserNamespaces(isRoot: boolean): Finding {
-  const what = "user namespaces";
-  const missing = (detail: string, fix: string): Finding => ({ what, state: "missing", detail, fix });
-  if (!existsSync("/proc/self/ns/user")) return missing("the kernel has none (CONFIG_USER_NS)", "Run a kernel with CONFIG_USER_NS=y");
-  const most = sysctl("user/max_user_namespaces");
-  if (most === 0) return missing("user.max_user_namespaces is 0", "sysctl -w user.max_user_namespaces=15000");
-  if (!isRoot && sysctl("kernel/unprivileged_userns_clone") === 0) {
-    return missing("kernel.unprivileged_userns_clone is 0: root alone may make them", "sysctl -w kernel.unprivileged_userns_clone=1");
-  }
-  if (!isRoot && sysctl("kernel/apparmor_restrict_unprivileged_userns") === 1) {
-    const fix = "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for the runtime with 'userns,'";
-    return missing("kernel.apparmor_restrict_unprivileged_userns is 1: AppArmor refuses them to ordinary users", fix);
-  }
-  return { what, state: "ok", detail: most === undefined ? "there" : `at most ${most}` };
-}
-
-function examineSeccomp(): Finding {
-  const what = "seccomp";
-  if (/^Seccomp:/m.test(readFileSync("/proc/self/status", "latin1"))) return { what, state: "ok", detail: "there" };
-  return {
-    what,
-    state: "missing",
-    detail: "the kernel has none (CONFIG_SECCOMP_FILTER), and containers are not started without",
-    fix: "Run a kernel with CONFIG_SECCOMP=y and CONFIG_SECCOMP_FILTER=y",
-  };
-}
-
-/** A new /proc may be mounted only by those who see all of one (mount_namespaces(7), "restrictions"). */
-function examineProc(): Finding {
-  const what = "/proc";
-  const covered = readMounts().filter(({ point, type }) => point.startsWith("/proc/") && type !== "binfmt_misc" && type !== "autofs");
-  const [first] = covered;
-  if (first === undefined) return { what, state: "ok", detail: "wholly visible" };
-  return {
-    what,
-    state: "missing",
-    detail: `${first.point} is covered by a mount: this is a container itself, and the kernel then refuses a new /proc to those inside it`,
-    fix: "Run urocket on the machine itself, or its container with --privileged (Docker: --security-opt systempaths=unconfined)",
-  };
 }
 
 /** Users of containers are to be nobody else's. */
@@ -194,11 +144,6 @@ async function outputOf(cmd: string[]): Promise<string> {
   } catch {
     return "";
   }
-}
-
-function sysctl(name: string): number | undefined {
-  const [line] = linesOf(`/proc/sys/${name}`);
-  return line === undefined ? undefined : Number(line);
 }
 
 function linesOf(file: string): string[] {

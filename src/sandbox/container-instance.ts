@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { reasonOf } from "../core/system-error.ts";
+import { kernelLacks } from "./container-kernel.ts";
 import { FrozenGuard } from "./frozen-guard.ts";
 import {
   endProcess,
@@ -215,7 +216,8 @@ export class Container implements RunnerProcess {
     if (status !== 0) {
       await Promise.race([silent, Bun.sleep(50)]);
       const words = runtimeWords(this.#lastWords);
-      const reason = words === "" ? `the runtime ended with status ${status}` : words;
+      const said = words === "" ? `the runtime ended with status ${status}` : words;
+      const reason = [said, kernelLacks(process.getuid?.() === 0)].filter((part) => part !== undefined).join("; ");
       this.#lastWords = "";
       running.reject(new Error(`cannot start its container: ${reason}`));
       return `could not be started: ${reason}`;

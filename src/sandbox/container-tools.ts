@@ -3,6 +3,7 @@ import { findSystemTool } from "../config/surroundings.ts";
 import type { MountTools } from "./mount-namespace.ts";
 import { findRuntime, type OciRuntime, type RuntimeName } from "./oci-runtime.ts";
 import { readElf } from "./elf.ts";
+import { installCommand, type Package, packages } from "./packages.ts";
 
 /** Why there are no containers, and what to do about it. */
 export class ContainerFailure extends Error {
@@ -43,32 +44,6 @@ export interface ContainerTools {
   readonly mount?: MountTools;
 }
 
-/** How a package is called where. */
-interface Packages {
-  readonly apt: string;
-  readonly dnf: string;
-  readonly apk: string;
-}
-export const packages = {
-  runtime: { apt: "crun", dnf: "crun", apk: "crun" },
-  /** It runs wherever an ordinary user may run containers at all. */
-  runtimeOfUser: { apt: "runc", dnf: "runc", apk: "runc" },
-  init: { apt: "tini", dnf: "catatonit", apk: "tini-static" },
-  mount: { apt: "util-linux mount", dnf: "util-linux", apk: "util-linux util-linux-misc mount" },
-} as const satisfies Record<string, Packages>;
-
-/** The command that installs packages on this machine; all three where its package manager is not known. */
-export function installCommand(wanted: readonly Packages[]): string {
-  const command = (tool: keyof Packages, words: string): string => `${words} ${wanted.map((each) => each[tool]).join(" ")}`;
-  const all = [
-    ["apt-get", command("apt", "apt-get install")],
-    ["dnf", command("dnf", "dnf install")],
-    ["apk", command("apk", "apk add")],
-  ] as const;
-  const here = all.find(([tool]) => findSystemTool(tool) !== undefined);
-  return here?.[1] ?? all.map(([, words]) => words).join(", or ");
-}
-
 export function findInit(): Init | undefined {
   for (const { name, words } of inits) {
     const file = findSystemTool(name);
@@ -95,7 +70,7 @@ export function findMountTools(): { readonly found?: MountTools; readonly missin
 export async function findContainerTools(isRoot: boolean, only?: RuntimeName): Promise<ContainerTools> {
   const [runtime, init, mount] = [await findRuntime(isRoot, only), findInit(), findMountTools()];
   const missing: string[] = [];
-  const wanted: Packages[] = [];
+  const wanted: Package[] = [];
   if (runtime.found === undefined) {
     missing.push(`an OCI runtime (${only ?? "crun or runc"}${runtime.unfit.map((reason) => `; ${reason}`).join("")})`);
     wanted.push(isRoot ? packages.runtime : packages.runtimeOfUser);

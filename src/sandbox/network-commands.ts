@@ -3,13 +3,27 @@
  * is asked for at the same time goes into one run of them.
  */
 import { findSystemTool } from "../config/surroundings.ts";
+import { installCommand, packages } from "./packages.ts";
 
 /** One run; only a kernel or a tool that hangs takes longer. */
 const timeoutMs = 30_000;
 const errorCharactersMax = 500;
 
-export const networkTools = { ip: "iproute2", nft: "nftables", nsenter: "util-linux", unshare: "util-linux" } as const;
+/** What is needed, and what brings it. */
+export const networkTools = {
+  ip: packages.ip,
+  nft: packages.nft,
+  nsenter: packages.namespaces,
+  unshare: packages.namespaces,
+} as const;
 export type NetworkTool = keyof typeof networkTools;
+
+/** Tools that are not there, and the command that brings them. Undefined: all are there. */
+export function missingNetworkTools(): { readonly names: string; readonly command: string } | undefined {
+  const missing = (Object.keys(networkTools) as NetworkTool[]).filter((tool) => findSystemTool(tool) === undefined);
+  if (missing.length === 0) return undefined;
+  return { names: missing.join(", "), command: installCommand(missing.map((tool) => networkTools[tool])) };
+}
 
 /** A tool refused. */
 export class CommandFailure extends Error {

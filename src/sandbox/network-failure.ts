@@ -1,6 +1,5 @@
 /** Why containers cannot be connected, in words that say what to do about it. */
-import { findSystemTool } from "../config/surroundings.ts";
-import { CommandFailure, networkTools, type NetworkTool } from "./network-commands.ts";
+import { CommandFailure, missingNetworkTools } from "./network-commands.ts";
 
 /** Why there is no network, and what to do about it. */
 export class NetworkFailure extends Error {
@@ -15,11 +14,11 @@ export class NetworkFailure extends Error {
 
 /** @throws NetworkFailure when a tool is missing. */
 export function refuseWithoutTools(): void {
-  const missing = (Object.keys(networkTools) as NetworkTool[]).filter((tool) => findSystemTool(tool) === undefined);
-  if (missing.length === 0) return;
+  const missing = missingNetworkTools();
+  if (missing === undefined) return;
   throw new NetworkFailure(
-    `Cannot connect containers: ${missing.join(", ")} cannot be found`,
-    `Install the package${missing.length > 1 ? "s" : ""} ${missing.map((tool) => networkTools[tool]).join(", ")}, or set "network: none" for apps that need no network`,
+    `Cannot connect containers: ${missing.names} cannot be found`,
+    `Install it: ${missing.command}; or set "network: none" for apps that need no network`,
   );
 }
 
