@@ -2,7 +2,8 @@
 import { fileURLToPath } from "node:url";
 import type { NetworkMode } from "../src/config/app.ts";
 import type { Finding } from "../src/sandbox/finding.ts";
-import { NetworkFailure, type NetworkSettings, type NetworkSlot } from "../src/sandbox/network.ts";
+import { type NetworkSettings, type NetworkSlot } from "../src/sandbox/network.ts";
+import { SandboxFailure } from "../src/sandbox/sandbox-failure.ts";
 import type { Order } from "./network-driver.ts";
 import { enterNamespace, type OwnNetwork } from "./own-network.ts";
 import { requireRoot, requireTool } from "./system-tools.ts";
@@ -110,7 +111,7 @@ async function readAnswers(stdout: ReadableStream<Uint8Array>, waiting: Map<numb
       else
         waiting
           .get(id)
-          ?.reject(failure.hint === undefined ? new Error(failure.message) : new NetworkFailure(failure.message, failure.hint));
+          ?.reject(failure.hint === undefined ? new Error(failure.message) : new SandboxFailure(failure.message, failure.hint));
     }
   }
   for (const { reject } of waiting.values()) reject(new Error("The network's host has ended"));

@@ -3,7 +3,8 @@ import { networkDefaults } from "../src/config/network-settings.ts";
 import type { NetworkMode } from "../src/config/app.ts";
 import { examineNetwork } from "../src/sandbox/network-examine.ts";
 import { describeNetworkLeftovers, sweepNetworks } from "../src/sandbox/network-leftovers.ts";
-import { type Network, NetworkFailure, type NetworkSettings, type NetworkSlot, openNetwork } from "../src/sandbox/network.ts";
+import { type Network, type NetworkSettings, type NetworkSlot, openNetwork } from "../src/sandbox/network.ts";
+import { SandboxFailure } from "../src/sandbox/sandbox-failure.ts";
 
 export type Order =
   | { readonly do: "open"; readonly settings: Partial<NetworkSettings> }
@@ -51,7 +52,7 @@ async function answer(line: string): Promise<void> {
   try {
     console.log(JSON.stringify({ id, value: await obey(order) }));
   } catch (error) {
-    const failure = error instanceof NetworkFailure ? { message: error.message, hint: error.hint } : { message: String(error) };
+    const failure = error instanceof SandboxFailure ? { message: error.message, hint: error.hint } : { message: String(error) };
     console.log(JSON.stringify({ id, failure }));
   }
 }

@@ -1,5 +1,6 @@
 /** What a daemon may send, and what it must not: each reply is cut out of the bytes the same, however they came apart. */
 import { describe, expect, test } from "bun:test";
+import { damaged, damages } from "../../tests/damaged-text.ts";
 import fc from "fast-check";
 import type { HeaderList } from "./front.ts";
 import { interimRepliesMax, replyHeadBytesMax } from "./http-limits.ts";
@@ -374,27 +375,9 @@ describe("replies that were made up", () => {
   });
 
   test("and damaged never crash it, never tell on after the end, and are judged the same byte by byte", () => {
-    const odd = fc.constantFrom(
-      "\r\n",
-      "\n",
-      "\r",
-      "0",
-      "5",
-      ";",
-      ":",
-      " ",
-      "\0",
-      "Content-Length: 3\r\n",
-      "Transfer-Encoding: chunked\r\n",
-    );
-    const edits = fc.array(fc.tuple(fc.nat(3_000), fc.nat(4), odd), { maxLength: 5 });
     fc.assert(
-      fc.property(made, edits, fc.boolean(), (one, damage, ends) => {
-        let { text } = one;
-        for (const [place, drops, adds] of damage) {
-          const at = place % (text.length + 1);
-          text = text.slice(0, at) + adds + text.slice(at + drops);
-        }
+      fc.property(made, damages, fc.boolean(), (one, damage, ends) => {
+        const text = damaged(one.text, damage);
         const whole = read([text], { ends });
         const apart = read(Array.from(text), { ends });
         // A head that came apart is not looked at in the midst of a line.

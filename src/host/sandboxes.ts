@@ -39,7 +39,7 @@ export class Sandboxes {
 
   /**
    * Makes what these apps need and is not there yet.
-   * @throws NetworkFailure, ContainerFailure when this machine cannot.
+   * @throws SandboxFailure when this machine cannot.
    */
   async prepare(apps: readonly App[]): Promise<void> {
     for (const app of apps) {

@@ -4,8 +4,7 @@ import { codeOf } from "../core/system-error.ts";
 import type { ServedOperation } from "../gateway/operation.ts";
 import { RouteConflict } from "../gateway/router.ts";
 import { InstanceFailure } from "../pool/instance.ts";
-import { ContainerFailure } from "../sandbox/container.ts";
-import { NetworkFailure } from "../sandbox/network.ts";
+import { SandboxFailure } from "../sandbox/sandbox-failure.ts";
 import type { StartFailure } from "./host.ts";
 import { RunFolderFailure } from "./run-folder.ts";
 
@@ -31,8 +30,7 @@ export function toStartFailure(error: unknown): StartFailure {
     const hint = "Another host serves this app, or one with the same `socket:`. End it, or give this one a `socket:` of its own";
     return { kind: code, message, hint };
   }
-  if (error instanceof ContainerFailure || error instanceof NetworkFailure)
-    return { kind: "no-sandbox", message: error.message, hint: error.hint };
+  if (error instanceof SandboxFailure) return { kind: "no-sandbox", message: error.message, hint: error.hint };
   if (error instanceof RunFolderFailure) return { kind: "no-run-folder", message: error.message, hint: error.hint };
   return { kind: "instance-failed", message: messageOf(error) };
 }
@@ -78,7 +76,7 @@ export function revisionProblem(error: unknown, file: string): Diagnostic {
 }
 
 function hintOf(error: unknown): { readonly hint?: string } {
-  const hints = error instanceof InstanceFailure || error instanceof ContainerFailure || error instanceof NetworkFailure;
+  const hints = error instanceof InstanceFailure || error instanceof SandboxFailure;
   return hints && error.hint !== undefined ? { hint: error.hint } : {};
 }
 

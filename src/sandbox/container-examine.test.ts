@@ -78,7 +78,7 @@ describe("what this machine has for containers", () => {
   inContainers("a host that lacks something refuses containers with all of it in one sentence", () => {
     const refused = "found.findContainerTools(true).catch(({ name, message, hint }) => ({ name, message, hint }))";
     expect(runBy(without("crun", "runc", "nsenter", ...inits), "container-tools.ts", refused)).toEqual({
-      name: "ContainerFailure",
+      name: "SandboxFailure",
       message:
         "Cannot run apps in containers: this machine lacks an OCI runtime (crun or runc) and an init for PID 1 (tini-static, docker-init, catatonit, tini, dumb-init) and nsenter",
       hint: expect.stringMatching(/^Install it: .*crun.*util-linux.*; or use --sandbox process/),

@@ -2,13 +2,14 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ContainerFailure, openContainers } from "./container.ts";
+import { openContainers } from "./container.ts";
 import { examineKernel } from "./container-kernel.ts";
 import { findInit, findMountTools } from "./container-tools.ts";
 import type { Finding } from "./finding.ts";
 import { idRange } from "./oci-config.ts";
 import { findRuntime } from "./oci-runtime.ts";
 import { installCommand, packages } from "./packages.ts";
+import { SandboxFailure } from "./sandbox-failure.ts";
 
 /** For a container to start and its runner to call. */
 const trialMsMax = 15_000;
@@ -107,7 +108,7 @@ async function tryContainer(): Promise<Finding> {
     if (called === undefined) return { what, state: "ok", detail: `starts in ${Math.round(performance.now() - started)} ms` };
     return { what, state: "missing", detail: called, fix: "The words are the runtime's or the kernel's; --sandbox process does without" };
   } catch (error) {
-    const hint = error instanceof ContainerFailure ? error.hint : "--sandbox process does without containers";
+    const hint = error instanceof SandboxFailure ? error.hint : "--sandbox process does without containers";
     return { what, state: "missing", detail: error instanceof Error ? error.message : String(error), fix: hint };
   } finally {
     rmSync(folder, { recursive: true, force: true });

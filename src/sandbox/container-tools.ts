@@ -4,17 +4,7 @@ import type { MountTools } from "./mount-namespace.ts";
 import { findRuntime, type OciRuntime, type RuntimeName } from "./oci-runtime.ts";
 import { readElf } from "./elf.ts";
 import { installCommand, type Package, packages } from "./packages.ts";
-
-/** Why there are no containers, and what to do about it. */
-export class ContainerFailure extends Error {
-  override readonly name = "ContainerFailure";
-  readonly hint: string;
-
-  constructor(message: string, hint: string) {
-    super(message);
-    this.hint = hint;
-  }
-}
+import { SandboxFailure } from "./sandbox-failure.ts";
 
 /** PID 1 of a container: it passes signals on and reaps what is orphaned. */
 export interface Init {
@@ -65,7 +55,7 @@ export function findMountTools(): { readonly found?: MountTools; readonly missin
 /**
  * All that containers need.
  * @param only this runtime.
- * @throws ContainerFailure that names what is missing, all at once, and the command that brings it.
+ * @throws SandboxFailure that names what is missing, all at once, and the command that brings it.
  */
 export async function findContainerTools(isRoot: boolean, only?: RuntimeName): Promise<ContainerTools> {
   const [runtime, init, mount] = [await findRuntime(isRoot, only), findInit(), findMountTools()];
@@ -84,7 +74,7 @@ export async function findContainerTools(isRoot: boolean, only?: RuntimeName): P
     wanted.push(packages.mount);
   }
   if (runtime.found === undefined || init === undefined || missing.length > 0) {
-    throw new ContainerFailure(
+    throw new SandboxFailure(
       `Cannot run apps in containers: this machine lacks ${missing.join(" and ")}`,
       `Install it: ${installCommand(wanted)}; or use --sandbox process. "urocket doctor" tells all that it finds`,
     );

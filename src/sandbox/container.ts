@@ -16,16 +16,15 @@ import { makeFolder, openToAll } from "./container-files.ts";
 import { Container } from "./container-instance.ts";
 import { mapping, packageFolder } from "./container-paths.ts";
 import { makeSkeleton, planRoot } from "./container-root.ts";
-import { ContainerFailure, type ContainerTools, findContainerTools } from "./container-tools.ts";
+import { type ContainerTools, findContainerTools } from "./container-tools.ts";
 import { MountNamespace } from "./mount-namespace.ts";
 import { readMounts, readOnlyLines } from "./mounts.ts";
 import type { Network } from "./network.ts";
 import type { RuntimeName } from "./oci-runtime.ts";
 import type { Confinement, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
+import { SandboxFailure } from "./sandbox-failure.ts";
 import { limitUserNamespace } from "./user-namespace-limits.ts";
 import { unreadableFiles } from "./unreadable-files.ts";
-
-export { ContainerFailure } from "./container-tools.ts";
 
 export interface ContainerOptions {
   /** The host's run folder: what containers are made of lies in its folder `containers`. */
@@ -36,7 +35,7 @@ export interface ContainerOptions {
   readonly runtime?: RuntimeName | undefined;
 }
 
-/** Finds what containers are made with, and makes what all of them share. @throws ContainerFailure when this machine cannot. */
+/** Finds what containers are made with, and makes what all of them share. @throws SandboxFailure when this machine cannot. */
 export async function openContainers(options: ContainerOptions): Promise<ContainerSandbox> {
   const isRoot = process.getuid?.() === 0;
   const sandbox = new ContainerSandbox(options, await findContainerTools(isRoot, options.runtime));
@@ -45,8 +44,8 @@ export async function openContainers(options: ContainerOptions): Promise<Contain
     return sandbox;
   } catch (error) {
     await sandbox.close();
-    if (error instanceof ContainerFailure) throw error;
-    throw new ContainerFailure(
+    if (error instanceof SandboxFailure) throw error;
+    throw new SandboxFailure(
       `Cannot prepare the files of containers: ${error instanceof Error ? error.message : String(error)}`,
       `"urocket doctor" tells what this machine lacks; --sandbox process does without containers`,
     );
@@ -179,7 +178,7 @@ const command = (...words: string[]): string => words.map(shellWord).join(" ");
 function refuseClosed(folder: string): void {
   for (let path = folder; path !== "/"; path = dirname(path)) {
     if ((statSync(path).mode & 0o001) !== 0) continue;
-    throw new ContainerFailure(
+    throw new SandboxFailure(
       `Cannot run containers from ${folder}: only its owner passes through ${path}`,
       `Let others pass: chmod o+x ${shellWord(path)}; or make /run/urocket writable`,
     );

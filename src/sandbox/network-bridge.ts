@@ -6,7 +6,7 @@ import { type Cidr, cidrs, overlaps, parseCidr } from "../config/cidr.ts";
 import { networkDefaults } from "../config/network-settings.ts";
 import { CommandFailure, listIp, runIp, tryIp } from "./network-commands.ts";
 import { addressAt, following, formatCidr, macOf, toCidr } from "./network-cidr.ts";
-import { NetworkFailure } from "./network-failure.ts";
+import { SandboxFailure } from "./sandbox-failure.ts";
 
 const namesMax = 64;
 const followersMax = 10;
@@ -68,7 +68,7 @@ export function holderOf(block: Cidr, routes: readonly Route[]): Route | undefin
   return routes.find(({ to }) => overlaps(block, to) && to.prefix >= block.prefix);
 }
 
-/** @throws NetworkFailure, CommandFailure (`isTaken` where the name is); then nothing of it is left. */
+/** @throws SandboxFailure, CommandFailure (`isTaken` where the name is); then nothing of it is left. */
 export async function makeBridge(name: string, wanted: SubnetsWanted, owner: string): Promise<Bridge> {
   await runIp([`link add ${name} type bridge mcast_snooping 0`]);
   try {
@@ -112,13 +112,13 @@ async function claim(bridge: string, wanted: readonly Cidr[]): Promise<Cidr> {
   }
 }
 
-function inUse(wanted: readonly Cidr[], routes: readonly Route[]): NetworkFailure {
+function inUse(wanted: readonly Cidr[], routes: readonly Route[]): SandboxFailure {
   const [first] = wanted;
   const holder = wanted.map((block) => holderOf(block, routes)).find((route) => route !== undefined);
   const name = first === undefined ? "" : formatCidr(first);
   const others = wanted.length > 1 ? ` and ${wanted.length - 1} others are` : " is";
   const flag = first?.version === 6 ? "subnet6" : "subnet";
-  return new NetworkFailure(
+  return new SandboxFailure(
     `Cannot use the subnet ${name} for containers: it${others} in use${holder === undefined ? "" : `: ${formatCidr(holder.to)} is ${holder.device}'s`}`,
     `Choose a private one that no route leads to ("ip route show table all" lists them), by --${flag}`,
   );

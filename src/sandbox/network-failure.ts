@@ -1,22 +1,12 @@
 /** Why containers cannot be connected, in words that say what to do about it. */
 import { CommandFailure, missingNetworkTools } from "./network-commands.ts";
+import { SandboxFailure } from "./sandbox-failure.ts";
 
-/** Why there is no network, and what to do about it. */
-export class NetworkFailure extends Error {
-  override readonly name = "NetworkFailure";
-  readonly hint: string;
-
-  constructor(message: string, hint: string) {
-    super(message);
-    this.hint = hint;
-  }
-}
-
-/** @throws NetworkFailure when a tool is missing. */
+/** @throws SandboxFailure when a tool is missing. */
 export function refuseWithoutTools(): void {
   const missing = missingNetworkTools();
   if (missing === undefined) return;
-  throw new NetworkFailure(
+  throw new SandboxFailure(
     `Cannot connect containers: ${missing.names} cannot be found`,
     `Install it: ${missing.command}; or set "network: none" for apps that need no network`,
   );
@@ -29,7 +19,7 @@ export async function explained<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error;
     const notPermitted = /Operation not permitted|Permission denied|not permitted/.test(error.message);
-    throw new NetworkFailure(
+    throw new SandboxFailure(
       `Cannot connect containers: ${error.message}`,
       notPermitted
         ? "Run the host as root, with CAP_NET_ADMIN and CAP_SYS_ADMIN; in a container: privileged"

@@ -12,7 +12,7 @@ import { Addresses } from "./network-addresses.ts";
 import { type Bridge, bridgeNames, candidates, isTaken, makeBridge, removeBridge, type SubnetsWanted } from "./network-bridge.ts";
 import { addressAt, formatCidr, halves, macOf, sizeOf } from "./network-cidr.ts";
 import { CommandFailure, tryIp } from "./network-commands.ts";
-import { explained, NetworkFailure, refuseWithoutTools } from "./network-failure.ts";
+import { explained, refuseWithoutTools } from "./network-failure.ts";
 import { Firewall } from "./network-firewall.ts";
 import { enableForwarding, hasIpv6 } from "./network-forwarding.ts";
 import { Gatherer } from "./network-gatherer.ts";
@@ -24,8 +24,8 @@ import { ownerMark } from "./group-names.ts";
 import type { RuledInstance } from "./network-rules.ts";
 import { Stock } from "./network-stock.ts";
 import { bytesOf, linkNames } from "./network-usage.ts";
+import { SandboxFailure } from "./sandbox-failure.ts";
 
-export { NetworkFailure } from "./network-failure.ts";
 export { sweepNetworks } from "./network-leftovers.ts";
 
 export interface NetworkSettings {
@@ -42,7 +42,7 @@ export interface Network {
   /** The bridge's address, by which instances reach the host. */
   readonly gateway: string;
   readonly gateway6?: string;
-  /** A network namespace for one instance. @throws NetworkFailure */
+  /** A network namespace for one instance. @throws SandboxFailure */
   take(mode: NetworkMode): Promise<NetworkSlot>;
   /** Removes bridge, rules and what is left of slots. Idempotent, never rejects. */
   close(): Promise<void>;
@@ -81,7 +81,7 @@ const otherSubnets = ["172.24.0.0/16", "172.25.0.0/16", "172.26.0.0/16", "172.27
 /**
  * Makes the bridge and its rules, and makes the machine a router.
  * @param onWarning told of what does not work all the same, and of what was changed of the machine's.
- * @throws NetworkFailure; then nothing is left.
+ * @throws SandboxFailure; then nothing is left.
  */
 export async function openNetwork(settings: NetworkSettings, onWarning: (message: string) => void = () => undefined): Promise<Network> {
   refuseWithoutTools();
@@ -216,7 +216,7 @@ class BridgedNetwork implements Network {
 
   #plan(mode: NetworkMode): Held {
     if (this.#closing !== undefined)
-      throw new NetworkFailure("Cannot give an instance a network: it is being closed", "Start the host again");
+      throw new SandboxFailure("Cannot give an instance a network: it is being closed", "Start the host again");
     if (this.#held.size >= slotsMax) throw tooMany();
     const number = this.#made++;
     const name = `${this.#owner}-${number}`;
@@ -319,7 +319,7 @@ async function makeBoth(first: string, wanted: SubnetsWanted): Promise<{ bridge:
       if (!isTaken(error)) throw error;
     }
   }
-  throw new NetworkFailure(
+  throw new SandboxFailure(
     `Cannot make the bridge "${first}": it exists already${names.length === 1 ? "" : ", and so do all that would follow it"}`,
     `Choose another; "ip link" and "nft list tables" show whose it is; "urocket doctor --clean" removes what hosts left that are no more`,
   );
@@ -338,18 +338,18 @@ async function openFirewall(bridge: Bridge, owner: string): Promise<Firewall> {
 function checked(text: string, check: (text: string) => Checked<string>): string {
   const result = check(text);
   if (result.ok) return result.value;
-  throw new NetworkFailure(`Cannot use "${text}" for the network of containers: ${result.message}`, result.hint);
+  throw new SandboxFailure(`Cannot use "${text}" for the network of containers: ${result.message}`, result.hint);
 }
 
-function tooMany(): NetworkFailure {
-  return new NetworkFailure(
+function tooMany(): SandboxFailure {
+  return new SandboxFailure(
     `Cannot give an instance a network: ${slotsMax} have one, and a bridge of Linux has room for no more`,
     `Lower "scale.max" of the apps, or serve some of them by a second host: it makes a bridge of its own`,
   );
 }
 
-function exhausted({ subnet }: Bridge, mode: NetworkMode, size: number): NetworkFailure {
-  return new NetworkFailure(
+function exhausted({ subnet }: Bridge, mode: NetworkMode, size: number): SandboxFailure {
+  return new SandboxFailure(
     `Cannot give an instance an address: all ${size} that ${formatCidr(subnet)} has for the network "${mode}" are taken`,
     `Choose a larger subnet, or lower "scale.max" of the apps`,
   );
