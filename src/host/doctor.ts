@@ -6,7 +6,7 @@ import { runtimeFolders } from "../config/surroundings.ts";
 import { examineContainers } from "../sandbox/container-examine.ts";
 import { describeLeftovers, sweepContainers } from "../sandbox/container-leftovers.ts";
 import type { Finding } from "../sandbox/finding.ts";
-import { describeAbandonedGroups, sweepGroups } from "../sandbox/instance-groups.ts";
+import { describeAbandonedGroups, sweepGroups } from "../sandbox/group-leftovers.ts";
 import { examineLimits } from "../sandbox/limits-examine.ts";
 import { examineNetwork } from "../sandbox/network-examine.ts";
 import { describeNetworkLeftovers, sweepNetworks } from "../sandbox/network-leftovers.ts";
@@ -51,9 +51,9 @@ export async function leftovers(): Promise<readonly string[]> {
  */
 export async function clean(): Promise<readonly string[]> {
   const before = await leftovers();
-  await sweepContainers();
+  sweepContainers();
   await sweepNetworks();
-  sweepGroups();
+  await sweepGroups();
   sweepRunFolders(runtimeFolders());
   const after = new Set(await leftovers());
   return before.filter((what) => !after.has(what));

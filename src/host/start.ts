@@ -17,7 +17,8 @@ import { endFields, type InstanceSample } from "../telemetry/instance-sample.ts"
 import { InstanceFailure } from "../pool/instance.ts";
 import type { PoolEvents } from "../pool/pool.ts";
 import { sweepContainers } from "../sandbox/container-leftovers.ts";
-import { detectMemoryAccounting, sweepGroups } from "../sandbox/instance-groups.ts";
+import { sweepGroups } from "../sandbox/group-leftovers.ts";
+import { detectMemoryAccounting } from "../sandbox/instance-groups.ts";
 import { sweepNetworks } from "../sandbox/network.ts";
 import { openFilesMax } from "../sandbox/open-files.ts";
 import { appDataFolder } from "./app-data.ts";
@@ -40,9 +41,9 @@ export async function startHost(settings: HostSettings): Promise<StartOutcome> {
   let folder: HostFolder;
   try {
     // First, so that nothing of theirs is taken for ours.
-    await sweepContainers();
+    sweepContainers();
     await sweepNetworks();
-    sweepGroups();
+    await sweepGroups();
     folder = new HostFolder();
   } catch (error) {
     return { ok: false, failure: toStartFailure(error) };

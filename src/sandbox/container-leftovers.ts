@@ -4,7 +4,6 @@
  * pid and start time, and nothing else is touched.
  */
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
-import { join } from "node:path";
 import { isAbandoned } from "./group-names.ts";
 import { endProcess } from "./instance-groups.ts";
 import { readMounts } from "./mounts.ts";
@@ -19,31 +18,14 @@ interface Leftover {
   readonly pids: readonly number[];
 }
 
-/** Containers whose host is no more, and the runtime's empty control groups, as sentences. */
+/** Containers whose host is no more, as words. */
 export function describeLeftovers(): string[] {
-  return [
-    ...leftovers().map(({ name, pids }) => `container ${name} of a host that is gone, with ${pids.length} processes`),
-    ...abandonedRuntimeGroups().map((folder) => `control group ${folder} of a host that is gone`),
-  ];
+  return leftovers().map(({ name, pids }) => `container ${name} of a host that is gone, with ${pids.length} processes`);
 }
 
-/** Ends and removes them. @returns what was removed, as sentences. */
-export async function sweepContainers(): Promise<string[]> {
-  const removed: string[] = [];
-  for (const { name, pids } of leftovers()) {
-    for (const pid of pids) endProcess(pid);
-    removed.push(`container ${name}`);
-  }
-  const groups = abandonedRuntimeGroups();
-  // Those that were just ended take a moment to leave their groups.
-  for (let round = 0; round < 20 && groups.length > 0; round++) {
-    for (const folder of groups.splice(0)) {
-      if (removeEmpty(folder)) removed.push(`control group ${folder}`);
-      else groups.push(folder);
-    }
-    if (groups.length > 0) await Bun.sleep(round);
-  }
-  return removed;
+/** Ends them. Their control groups are swept as all others (group-leftovers.ts). */
+export function sweepContainers(): void {
+  for (const pid of leftovers().flatMap(({ pids }) => pids)) endProcess(pid);
 }
 
 function leftovers(): Leftover[] {
@@ -75,18 +57,6 @@ function containerOf(pid: number): string | undefined {
  */
 export function runtimeGroupRoots(): string[] {
   return readMounts().flatMap(({ type, superOptions, point }) => (type === "cgroup" && superOptions.includes("devices") ? [point] : []));
-}
-
-function abandonedRuntimeGroups(): string[] {
-  return runtimeGroupRoots().flatMap((point) => {
-    try {
-      return readdirSync(point)
-        .filter(isAbandoned)
-        .map((name) => join(point, name));
-    } catch {
-      return [];
-    }
-  });
 }
 
 /** Removes a group in which no process is. False: there is one. */

@@ -1,13 +1,11 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { requireThat } from "../../tests/system-tools.ts";
 import { type Controller, controllerFolder, type FoundController, ownGroupFiles } from "./control-groups.ts";
 import { groupName, isAbandoned } from "./group-names.ts";
 import {
-  abandonedGroups,
-  describeAbandonedGroups,
   joinInstanceGroups,
   limitGroups,
   makeGroups,
@@ -15,7 +13,6 @@ import {
   processesOfInstance,
   removeInstanceGroups,
   spawnInGroups,
-  sweepGroups,
 } from "./instance-groups.ts";
 import { processStart } from "./process-figures.ts";
 
@@ -175,36 +172,6 @@ describe("the kernel's own groups", () => {
     late.kill("SIGKILL");
     await late.exited;
     expect(removeInstanceGroups(groups)).toBe(true);
-  });
-
-  requireGroups("those of a host that is gone are swept with what runs in them, a living host's are not", async () => {
-    const mine = makeGroups(crypto.randomUUID(), "process");
-    const script = `
-      const { makeGroups, spawnInGroups } = await import(${JSON.stringify(join(import.meta.dir, "instance-groups.ts"))});
-      const groups = makeGroups(crypto.randomUUID(), "process");
-      const { started } = spawnInGroups(groups, (options) => Bun.spawn(["sleep", "1000"], { ...options, stdio: ["ignore", "ignore", "ignore"] }));
-      console.log(JSON.stringify([started.pid, groups.folders]));
-      setInterval(() => {}, 1000);`;
-    const host = Bun.spawn([process.execPath, "-e", script], { env: {}, stdout: "pipe", stderr: "inherit" });
-    const { value } = await host.stdout.getReader().read();
-    const [pid, left] = JSON.parse(Buffer.from(value ?? []).toString()) as [number, string[]];
-    expect(abandonedGroups().filter((folder) => left.includes(folder))).toEqual([]);
-    host.kill("SIGKILL");
-    await host.exited;
-    expect(
-      abandonedGroups()
-        .filter((folder) => left.includes(folder))
-        .toSorted(),
-    ).toEqual(left.toSorted());
-    const line = `control groups ${basename(left[0] ?? "")} (`;
-    expect(describeAbandonedGroups().filter((words) => words.startsWith(line))).toEqual([expect.stringMatching(/\(memory(, \w+)*\)$/)]);
-    while (left.some((folder) => existsSync(folder))) {
-      sweepGroups();
-      await new Promise(setImmediate);
-    }
-    expect(processStart(pid)).toBeUndefined();
-    for (const folder of mine.folders) expect(existsSync(folder)).toBe(true);
-    removeInstanceGroups(mine);
   });
 });
 

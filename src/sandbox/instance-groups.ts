@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { type Controller, type ControllerPlace, controllers, findController, type FoundController } from "./control-groups.ts";
 import { countWhatIsBelow, limitCpu, limitMemory, limitPids, weighLess } from "./group-limits.ts";
 import { cpuLimitWords, memoryLimitWords, notHeldWords, pidsLimitWords } from "./limit-words.ts";
-import { groupName, isAbandoned } from "./group-names.ts";
+import { groupName } from "./group-names.ts";
 import { readProcesses, removeGroup, type SpawnOptions } from "./memory-slots.ts";
 import type { InstanceContent, InstanceLimits } from "./sandbox.ts";
 import type { UsageFolder, UsageFolders } from "./usage.ts";
@@ -164,43 +164,6 @@ export function removeInstanceGroups(groups: InstanceGroups): boolean {
   return groups.folders.map(removeTree).every(Boolean);
 }
 
-/**
- * Ends what groups of hosts that are no more still hold, and removes them.
- * @returns the names of groups that were removed.
- */
-export function sweepGroups(): string[] {
-  const swept = new Set<string>();
-  for (const folder of abandonedGroups()) {
-    for (const pid of groupsBelow(folder).flatMap(readProcesses)) endProcess(pid);
-    if (removeTree(folder)) swept.add(folder.slice(folder.lastIndexOf("/") + 1));
-  }
-  return [...swept];
-}
-
-/** Groups whose host is no more, as words: "control groups urocket-4711-12-… (memory, pids)". */
-export function describeAbandonedGroups(): string[] {
-  const kinds = new Map<string, string[]>();
-  for (const controller of controllers) {
-    const found = findController(controller);
-    for (const name of found.ok ? readdirSync(found.place.folder).filter(isAbandoned) : [])
-      kinds.set(name, [...(kinds.get(name) ?? []), controller]);
-  }
-  return [...kinds].map(([name, held]) => `control groups ${name} (${held.join(", ")})`);
-}
-
-/** Folders of groups whose host is no more. */
-export function abandonedGroups(): string[] {
-  const own = controllers.flatMap((controller) => {
-    const found = findController(controller);
-    return found.ok ? [found.place.folder] : [];
-  });
-  return [...new Set(own)].flatMap((folder) =>
-    readdirSync(folder)
-      .filter(isAbandoned)
-      .map((name) => join(folder, name)),
-  );
-}
-
 /** Kills a process, if it is there. */
 export function endProcess(pid: number): void {
   try {
@@ -280,7 +243,8 @@ function stepInto(folder: string): boolean {
   }
 }
 
-function groupsBelow(folder: string, depth = 0): string[] {
+/** A group with all that are below it, the lowest first. */
+export function groupsBelow(folder: string, depth = 0): string[] {
   try {
     const children = depth < depthMax ? readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()) : [];
     return [...children.flatMap((entry) => groupsBelow(join(folder, entry.name), depth + 1)), folder];
@@ -289,6 +253,7 @@ function groupsBelow(folder: string, depth = 0): string[] {
   }
 }
 
-function removeTree(folder: string): boolean {
+/** Removes a group with all that are below it. False: a process is still in one of them. */
+export function removeTree(folder: string): boolean {
   return groupsBelow(folder).map(removeGroup).every(Boolean);
 }
