@@ -2,7 +2,7 @@
 import type { AppOperation } from "../src/config/app.ts";
 import type { ContractOperation } from "../src/contract/contract.ts";
 import { Admission } from "../src/gateway/admission.ts";
-import type { Dispatch, OpenPlace, PlaceSink, ServicePlace, Upstream } from "../src/gateway/dispatch.ts";
+import type { Dispatch, OpenPlace, PlaceOutcome, PlaceSink, ServicePlace, Upstream } from "../src/gateway/dispatch.ts";
 import type { Front } from "../src/gateway/front.ts";
 import { Gateway } from "../src/gateway/gateway.ts";
 import { openHttpFront } from "../src/gateway/http-front.ts";
@@ -30,7 +30,7 @@ export interface AskedPlace {
   instance?: string;
   withdrawn: boolean;
   /** How it was given back. */
-  outcome?: "sound" | "failed";
+  outcome?: PlaceOutcome;
 }
 
 const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];

@@ -229,6 +229,37 @@ describe("a daemon", () => {
     expect(await response.text()).toContain("100 ms");
   });
 
+  test("that is stopped, and has no health path, is left out after five requests and replaced", async () => {
+    using app = appOf({
+      "urocket-service.yaml":
+        "timeout: 500ms\nbalance: round-robin\nscale: { min: 2, max: 2 }\nservice: { cmd: bun daemon.ts, health: { timeout: 250ms } }\n",
+      "daemon.ts": daemon,
+    });
+    await using host = await serve(app.folder);
+    const ask = async (): Promise<Response> => await fetch(`${host.url}/pid`, { method: "POST" });
+    await eventually("both answer", async () => instanceOf(await ask()) !== instanceOf(await ask()));
+    const stopped = Number(await eventually("one tells who it is", async () => /^\d+$/.exec(await (await ask()).text())?.[0]));
+    process.kill(stopped, "SIGSTOP");
+    try {
+      const statuses: number[] = [];
+      await eventually("another is there in its place", async () => {
+        statuses.push((await ask()).status);
+        return host.log.some(({ event, message }) => event === "service-failing" && String(message).includes("OPTIONS *"));
+      });
+      expect(statuses.filter((status) => status === 504).length).toBeGreaterThanOrEqual(5);
+      const answering = new Set<string>();
+      await eventually("two answer again", async () => {
+        const response = await ask();
+        if (response.status === 200) answering.add(await response.text());
+        return answering.size === 2;
+      });
+      expect(answering.has(String(stopped))).toBe(false);
+    } finally {
+      process.kill(stopped, "SIGCONT");
+    }
+    await host.logged("its end", ({ event }) => event === "instance-stopped");
+  });
+
   test("that listens elsewhere is refused at the start, with where it does", async () => {
     using app = appOf({
       "urocket-service.yaml": "service: { cmd: bun daemon.ts, start: 1s }\n",

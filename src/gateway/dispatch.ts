@@ -42,13 +42,20 @@ export interface ServicePlace {
   readonly instance: string;
   /** The same object for every place at this instance: connections are kept by it. */
   readonly upstream: Upstream;
-  /** Once. "failed": the daemon did not answer as it should; some in a row, and it is out of rotation for a while. */
-  release(outcome: "sound" | "failed"): void;
+  /** Once. */
+  release(outcome: PlaceOutcome): void;
   /** As that of an exchange. */
   strain?(sinceMs: number): string | undefined;
   /** The limit that the instance ran into since then (`performance.now()`), for a daemon that fails. */
   reachedLimit?(sinceMs: number): ReachedLimit | undefined;
 }
+
+/**
+ * What a request says of its daemon. "failed": it did not answer as it should; "silent": nor did it say anything in its time. Some of
+ * both in a row, and it is out of rotation for a while; where the last was silence it is asked for any sign of life. "untold": nothing,
+ * for its client left, or had not sent all of it.
+ */
+export type PlaceOutcome = "sound" | "failed" | "silent" | "untold";
 
 export interface ReachedLimit {
   readonly limit: LimitName;

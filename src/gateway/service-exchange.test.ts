@@ -180,7 +180,7 @@ describe("a request to a daemon", () => {
     await connection.closed();
     expect(connection.received).not.toContain("\r\n0\r\n\r\n");
     await bed.allGivenBack();
-    expect(bed.places).toMatchObject([{ outcome: "sound" }]);
+    expect(bed.places).toMatchObject([{ outcome: "untold" }]);
   });
 
   test("whose body breaks off in the midst never becomes whole at the daemon", async () => {

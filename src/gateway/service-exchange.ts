@@ -5,7 +5,7 @@
  */
 import type { LimitName } from "../core/limit-name.ts";
 import { serverTiming } from "../telemetry/server-timing.ts";
-import type { FailureReason, OpenPlace, PlaceSink, ServicePlace } from "./dispatch.ts";
+import type { FailureReason, OpenPlace, PlaceOutcome, PlaceSink, ServicePlace } from "./dispatch.ts";
 import { Exchange, type ExchangeContext } from "./exchange.ts";
 import type { Served } from "./exchange-receipt.ts";
 import { doing } from "./exchange-state.ts";
@@ -87,7 +87,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
       case "streamed":
     }
     const { bodyBytesMax } = this.operation.app.limits;
-    this.#upload = new StreamedBody(this.front, bodyBytesMax, (problem) => this.#giveUp(problem, "sound"));
+    this.#upload = new StreamedBody(this.front, bodyBytesMax, (problem) => this.#giveUp(problem, "untold"));
     if (!this.#upload.tooLarge) this.prepareWith(undefined);
   }
 
@@ -369,7 +369,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     this.#find();
   }
 
-  #giveUp(problem: Problem, outcome: "sound" | "failed"): void {
+  #giveUp(problem: Problem, outcome: PlaceOutcome): void {
     // A daemon that the kernel killed is heard of by its connections first.
     const reached = outcome === "failed" ? this.#place?.reachedLimit?.(this.#askedAt) : undefined;
     this.limit = reached?.limit;
@@ -379,14 +379,14 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   }
 
   protected cut(): void {
-    this.#end("sound");
+    this.#end(this.#serviceMs === undefined ? "untold" : "sound");
   }
 
   protected abandoned(): void {
-    this.#end("sound");
+    this.#end("untold");
   }
 
-  #end(outcome: "sound" | "failed"): void {
+  #end(outcome: PlaceOutcome): void {
     this.#search?.withdraw();
     this.#search = undefined;
     this.#release(outcome);
@@ -394,7 +394,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   }
 
   /** Gives connection and place back. */
-  #release(outcome: "sound" | "failed"): void {
+  #release(outcome: PlaceOutcome): void {
     const connection = this.#connection;
     const place = this.#place;
     this.#connection = this.#place = undefined;
@@ -430,7 +430,7 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
     }
     const idleMs = this.operation.app.service?.idleMs ?? Infinity;
     if (nowMs - this.#quietSince < idleMs) return;
-    this.#giveUp({ kind: "deadline", detail: `Neither side said anything for ${idleMs} ms (service.idle)` }, "sound");
+    this.#giveUp({ kind: "deadline", detail: `Neither side said anything for ${idleMs} ms (service.idle)` }, "untold");
   }
 
   protected override isExpired(nowMs: number): boolean {
@@ -438,9 +438,9 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   }
 
   protected override expire(): void {
-    const isSilent = this.state === "dispatched" && this.#awaited !== "place";
+    const outcome = this.#upload?.awaitsClient === true ? "untold" : "silent";
     this.refuseDeadline();
-    this.#end(isSilent ? "failed" : "sound");
+    this.#end(outcome);
   }
 
   protected strain(sinceMs: number): string | undefined {

@@ -201,6 +201,15 @@ describe("a daemon that fails on the way", () => {
 });
 
 describe("a daemon that takes its time", () => {
+  test("is not to blame for a client that does not send all of its request", async () => {
+    using daemon = new RawDaemon();
+    await using bed = new ServiceBed([daemon.port], { handler: { timeoutMs: 100 } });
+    using client = await bed.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    expect((await client.response())?.status).toBe(504);
+    expect(bed.places).toMatchObject([{ outcome: "untold" }]);
+  });
+
   test("is answered for when it has not begun within the timeout, which names what was waited for", async () => {
     using daemon = new RawDaemon();
     await using bed = new ServiceBed([daemon.port], { handler: { timeoutMs: 100 } });
@@ -210,7 +219,7 @@ describe("a daemon that takes its time", () => {
       "The deadline of 100 ms (timeout) passed while the service's reply was waited for",
     );
     await (await daemon.connection(0)).closed();
-    expect(bed.places).toMatchObject([{ outcome: "failed" }]);
+    expect(bed.places).toMatchObject([{ outcome: "silent" }]);
     bed.gives = false;
     expect(JSON.parse((await bed.ask(get))?.body ?? "").detail).toContain("an instance with room for the request was waited for");
     expect(bed.places[1]?.withdrawn).toBe(true);
@@ -253,6 +262,17 @@ describe("a daemon that takes its time", () => {
 });
 
 describe("a client that leaves", () => {
+  test("behind the beginning of an answer has had one", async () => {
+    using daemon = new RawDaemon((connection) => connection.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"));
+    await using bed = new ServiceBed([daemon.port]);
+    const client = await bed.connect();
+    client.send(`${get.join("\r\n")}\r\n\r\n`);
+    await eventually("the answer has begun", () => client.received().endsWith("half"));
+    client.drop();
+    await bed.told(0);
+    expect(bed.places).toMatchObject([{ outcome: "sound" }]);
+  });
+
   test("ends what was under way for it, and nothing else", async () => {
     using daemon = new RawDaemon();
     await using bed = new ServiceBed([daemon.port]);
@@ -263,7 +283,7 @@ describe("a client that leaves", () => {
     client.drop();
     await connection.closed();
     expect(await bed.told(0)).toMatchObject({ status: 499 });
-    expect(bed.places).toMatchObject([{ outcome: "sound" }]);
+    expect(bed.places).toMatchObject([{ outcome: "untold" }]);
     await bed.allGivenBack();
   });
 

@@ -20,6 +20,8 @@ export class StreamedBody implements BodySink {
   readonly #bytesMax: number;
   readonly #refuse: (problem: Problem) => void;
   #target: BodyTarget | undefined;
+  /** The target has not taken what came last. */
+  #isHeld = false;
   #over = false;
 
   /** @param refuse is told once when the body cannot be had; nothing more of it goes on then. */
@@ -29,6 +31,11 @@ export class StreamedBody implements BodySink {
     this.#refuse = refuse;
     this.tooLarge = front.contentLength !== undefined && front.contentLength > bytesMax;
     if (this.tooLarge) this.#end(bodyTooLarge(bytesMax, `announces ${front.contentLength} bytes`));
+  }
+
+  /** It is asked for, and more of it has to come from the client. */
+  get awaitsClient(): boolean {
+    return this.#target !== undefined && !this.#over && !this.#isHeld;
   }
 
   /** Starts to read. Until then the client's bytes wait in its connection. */
@@ -41,7 +48,9 @@ export class StreamedBody implements BodySink {
     if (this.#over) return;
     this.bytes += bytes.byteLength;
     if (this.bytes > this.#bytesMax) return this.#end(bodyTooLarge(this.#bytesMax, "goes on beyond it"));
-    if (this.#target?.write(bytes, false) === false) this.#front.pause();
+    if (this.#target?.write(bytes, false) !== false) return;
+    this.#isHeld = true;
+    this.#front.pause();
   }
 
   end(trailers?: HeaderList): void {
@@ -56,7 +65,9 @@ export class StreamedBody implements BodySink {
 
   /** The instance takes more. */
   writable(): void {
-    if (!this.#over) this.#front.resume();
+    if (this.#over) return;
+    this.#isHeld = false;
+    this.#front.resume();
   }
 
   /** Nobody wants it any more. */

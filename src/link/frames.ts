@@ -24,6 +24,7 @@ export const frameTypes = [
   "pong",
   "abandoned",
   "health",
+  "doubt",
 ] as const;
 export type FrameType = (typeof frameTypes)[number];
 

@@ -11,6 +11,7 @@ import type { InstanceOptions } from "./instance-runner.ts";
 import { type Member, Members } from "./members.ts";
 import { type RecycleLimits, wornBy } from "./recycle.ts";
 import type { Spares } from "./spares.ts";
+import type { PlaceOutcome } from "./work.ts";
 
 export interface FleetOptions extends InstanceOptions {
   /** Instances kept, however idle. */
@@ -220,7 +221,7 @@ export class Fleet {
       sample: (sample) => this.#reports.sample(instance.id, sample),
       output: (line) => this.#reports.output(instance.id, line),
       changed: () => this.#changed(member),
-      freed: (sound) => this.#freed(member, sound),
+      freed: (outcome) => this.#freed(member, outcome),
       abandoned: (calls) => {
         if (calls > this.#callsMax) this.#recycle(member, `recycled: ${calls} calls that were given up go on in it`);
       },
@@ -274,15 +275,21 @@ export class Fleet {
     this.#events.joined();
   }
 
-  #freed(member: Member, sound: boolean): void {
-    if (sound) this.#deathsInARow = 0;
-    const ejection = afterWork(member.ejection, sound, sound ? 0 : performance.now());
-    if (ejection !== member.ejection) {
-      member.ejection = ejection;
-      this.members.sort();
-    }
+  #freed(member: Member, outcome: PlaceOutcome): void {
+    if (outcome === "sound") this.#deathsInARow = 0;
+    if (outcome !== "untold") this.#judge(member, outcome);
     this.#events.room();
     if (member.instance.served >= this.#requestsMax) this.#recycleWhenWorn(member, undefined);
+  }
+
+  #judge(member: Member, outcome: Exclude<PlaceOutcome, "untold">): void {
+    const before = member.ejection;
+    const sound = outcome === "sound";
+    const ejection = afterWork(before, sound, sound ? 0 : performance.now());
+    if (ejection === before) return;
+    member.ejection = ejection;
+    this.members.sort();
+    if (outcome === "silent" && ejection.times > before.times) member.instance.doubtService();
   }
 
   /** Replaces an instance that lives: the new one is started first, and the old one leaves when that is ready. */

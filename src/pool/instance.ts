@@ -26,6 +26,7 @@ import type {
   ConnectionSink,
   ExchangeHandle,
   ExchangeSink,
+  PlaceOutcome,
   ReachedLimit,
   Upstream,
   WorkOutput,
@@ -38,8 +39,8 @@ export interface InstanceEvents {
   output(line: StrayOutput): void;
   /** It may take work now that it could not take before, or may not any more. */
   changed(): void;
-  /** Some of its work is over. @param sound whether the instance did what it should. */
-  freed(sound: boolean): void;
+  /** Some of its work is over. */
+  freed(outcome: PlaceOutcome): void;
   /** So many calls that the host gave up go on. */
   abandoned(calls: number): void;
   /** Its daemon fails its health checks, or passes them again: `ailment` says. */
@@ -246,9 +247,14 @@ export class Instance implements PlaceHolder {
   }
 
   /** To be called by a place that it holds. */
-  released(place: Place, sound: boolean): void {
+  released(place: Place, outcome: PlaceOutcome): void {
     this.#places.remove(place);
-    this.#freed(sound);
+    this.#freed(outcome);
+  }
+
+  /** Its daemon has said nothing to some requests in a row: it is asked for any sign of life, and `health` follows if there is none. */
+  doubtService(): void {
+    this.#runner.channel.send("doubt", 0);
   }
 
   strain(sinceMs: number): string | undefined {
@@ -417,15 +423,15 @@ export class Instance implements PlaceHolder {
       case "connection":
         this.connections--;
     }
-    this.#freed(sound);
+    this.#freed(sound ? "sound" : "failed");
   }
 
-  #freed(sound: boolean): void {
+  #freed(outcome: PlaceOutcome): void {
     if (this.open === 0) {
       this.#idleSince = performance.now();
       this.#stopWhenIdle();
     }
-    this.#events.freed(sound);
+    this.#events.freed(outcome);
   }
 
   #stopWhenIdle(): void {

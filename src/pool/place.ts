@@ -3,13 +3,13 @@
  * request. The bytes of the request are the gateway's business.
  */
 import type { LimitName } from "../core/limit-name.ts";
-import type { PlaceHandle, PlaceSink, ReachedLimit, ServicePlace, Upstream } from "./work.ts";
+import type { PlaceHandle, PlaceOutcome, PlaceSink, ReachedLimit, ServicePlace, Upstream } from "./work.ts";
 
 /** Who holds places: an instance. */
 export interface PlaceHolder {
   readonly upstream: Upstream;
   hold(place: Place): void;
-  released(place: Place, sound: boolean): void;
+  released(place: Place, outcome: PlaceOutcome): void;
   strain(sinceMs: number): string | undefined;
   reachedLimit(sinceMs: number): ReachedLimit | undefined;
 }
@@ -71,10 +71,10 @@ export class Place implements PlaceHandle, ServicePlace {
     this.#sink.placed(this);
   }
 
-  release(outcome: "sound" | "failed"): void {
+  release(outcome: PlaceOutcome): void {
     const holder = this.#holder;
     this.#holder = undefined;
-    holder?.released(this, outcome === "sound");
+    holder?.released(this, outcome);
   }
 
   strain(sinceMs: number): string | undefined {

@@ -8,7 +8,7 @@ import type { LoadedHead } from "../link/messages.ts";
 import { confinementOf } from "./pool-trial.ts";
 import { Pool, type PoolOptions } from "./pool.ts";
 import { type TrialRunner, TrialSandbox, type TrialTerms } from "./sandbox-trial.ts";
-import type { ConnectionFailure, ConnectionSink, PlaceHandle, PlaceSink, ServicePlace, Upstream } from "./work.ts";
+import type { ConnectionFailure, ConnectionSink, PlaceHandle, PlaceOutcome, PlaceSink, ServicePlace, Upstream } from "./work.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "places-"));
 let sandbox: TrialSandbox;
@@ -89,7 +89,7 @@ function letter(instance: string): string {
 }
 
 /** Requests one after the other. */
-function turns(count: number, outcome: "sound" | "failed" = "sound"): string {
+function turns(count: number, outcome: PlaceOutcome = "sound"): string {
   const letters = Array.from({ length: count }, () => {
     const request = new Request();
     const taken = letter(request.instance);
@@ -374,6 +374,44 @@ describe("instances with a daemon", () => {
     await eventually("another serves", () => turns(1) === "B");
     expect(stopped).toEqual(["died: its service exited with status 3; its last words: no memory left"]);
     expect(held.words[1]).toBe("lost: The app's instance ended: its service exited with status 3; its last words: no memory left");
+  });
+});
+
+describe("an instance whose daemon says nothing to five requests in a row", () => {
+  const doubts = (at: number): number => runnerAt(at).frames.filter((frame) => frame === "doubt 0").length;
+
+  test("is left out and asked for a sign of life, and replaced when it gives none", async () => {
+    await startPool({ instances: 2 });
+    for (let number = 0; number < 10; number++) {
+      const { place, instance } = new Request();
+      place?.release(letter(instance) === "A" ? "silent" : "sound");
+    }
+    expect(turns(4)).toBe("BBBB");
+    await eventually("it is asked", () => doubts(0) === 1);
+    expect(doubts(1)).toBe(0);
+    runnerAt(0).tell({ state: "failing", detail: "OPTIONS * got no answer within 2s" });
+    await eventually("it is replaced", () => stopped.length === 1);
+    expect(stopped).toEqual(["asked: its service is not well: OPTIONS * got no answer within 2s"]);
+    expect(turns(2).split("").toSorted().join("")).toBe("BC");
+  });
+
+  test("is judged by what its daemon said, and by no client that left", async () => {
+    await startPool({ instances: 1 });
+    turns(4, "silent");
+    turns(9, "untold");
+    turns(1, "silent");
+    await eventually("it is asked", () => doubts(0) === 1);
+    turns(4, "silent");
+    turns(1);
+    turns(4, "silent");
+    // Failures of other kinds are for its health checks to find.
+    turns(5, "failed");
+    turns(1);
+    turns(5, "failed");
+    const pings = runnerAt(0).frames.length;
+    turns(5, "silent");
+    await eventually("it is asked again", () => runnerAt(0).frames.slice(pings).includes("doubt 0"));
+    expect(doubts(0)).toBe(2);
   });
 });
 

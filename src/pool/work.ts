@@ -87,13 +87,16 @@ export interface ServicePlace {
   readonly instance: string;
   /** The same object for every place at this instance. */
   readonly upstream: Upstream;
-  /** Once. "failed": the daemon did not answer as it should. */
-  release(outcome: "sound" | "failed"): void;
+  /** Once. */
+  release(outcome: PlaceOutcome): void;
   /** As that of an exchange. */
   strain(sinceMs: number): string | undefined;
   /** The limit that the instance ran into since then (`performance.now()`), for a daemon that fails. */
   reachedLimit(sinceMs: number): ReachedLimit | undefined;
 }
+
+/** "failed": the daemon did not answer as it should; "silent": nor did it say anything in time; "untold": nobody knows. */
+export type PlaceOutcome = "sound" | "failed" | "silent" | "untold";
 
 export interface ReachedLimit {
   readonly limit: LimitName;

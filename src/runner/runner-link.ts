@@ -62,6 +62,8 @@ export class RunnerLink {
         return this.#open.get(frame.exchange)?.verdict((JSON.parse(frame.head) as VerdictHead).status, frame.body);
       case "ping":
         return this.#channel.send("pong", 0);
+      case "doubt":
+        return this.#service?.doubt();
       case "load":
         return void this.#load(JSON.parse(Buffer.from(frame.body).toString()) as LoadHead);
       case "drain":

@@ -7,6 +7,7 @@ async function look(
   answer: (socket: Socket<undefined>) => void,
   path: string | undefined = "/healthz",
   timeoutMs = 5000,
+  isDoubted = false,
 ): Promise<unknown> {
   const closed = Promise.withResolvers<string>();
   let asked = "";
@@ -21,7 +22,7 @@ async function look(
       close: () => closed.resolve(asked),
     },
   });
-  const found = await lookAt({ host: "127.0.0.1", port: listener.port, path, timeoutMs });
+  const found = await lookAt({ host: "127.0.0.1", port: listener.port, path: isDoubted ? undefined : path, timeoutMs, isDoubted });
   return { found, asked: await closed.promise };
 }
 
@@ -53,6 +54,18 @@ test("what is not HTTP is told, and so is a connection that is closed in its pla
   expect(await look((socket) => void socket.end())).toMatchObject({
     found: { well: false, detail: "GET /healthz got no answer: the connection was closed" },
   });
+});
+
+const doubting = async (answer: (socket: Socket<undefined>) => void, timeoutMs?: number): Promise<unknown> =>
+  await look(answer, undefined, timeoutMs, true);
+
+test("of a daemon without a health path whose connections are doubted anything at all is a sign of life", async () => {
+  const { found, asked } = (await doubting(whole("501 Not Implemented"))) as { found: unknown; asked: string };
+  expect(found).toEqual({ well: true });
+  expect(asked).toMatch(/^OPTIONS \* HTTP\/1\.1\r\nHost: localhost:\d+\r\n/);
+  expect(await doubting((socket) => void socket.end())).toMatchObject({ found: { well: true } });
+  expect(await doubting((socket) => void socket.end("SSH-2.0-OpenSSH_9.2\r\n"))).toMatchObject({ found: { well: true } });
+  expect(await doubting(() => {}, 30)).toMatchObject({ found: { well: false, detail: "OPTIONS * got no answer within 30ms" } });
 });
 
 test("silence is told when its time is up", async () => {

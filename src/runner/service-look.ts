@@ -1,6 +1,6 @@
 /**
- * One look at a daemon, by the address that others reach it at: whether its health path answers 2xx, or its port takes
- * connections. A connection of our own and eight lines of HTTP: `fetch` would be loaded for it alone, and a cold start waits for it.
+ * One look at a daemon, by the address that others reach it at: whether its health path answers 2xx; or, where it has none, its port
+ * takes connections, and if that is not to be trusted, whether it says anything at all. A connection of our own and eight lines of HTTP: `fetch` would be loaded for it alone, and a cold start waits for it.
  */
 import type { Socket } from "bun";
 import { formatDuration } from "../core/units.ts";
@@ -12,6 +12,8 @@ export interface LookedAt {
   readonly port: number;
   /** Absent: that the port takes connections is enough. */
   readonly path?: string | undefined;
+  /** Without a path: it has to say something, whatever it is. */
+  readonly isDoubted?: boolean;
   readonly timeoutMs: number;
 }
 
@@ -41,6 +43,15 @@ class Looking {
     this.#timer = setTimeout(() => this.#late(), at.timeoutMs);
   }
 
+  get #asks(): boolean {
+    return this.#at.path !== undefined || this.#at.isDoubted === true;
+  }
+
+  /** RFC 9110 §9.3.7: OPTIONS * asks for nothing but an answer. */
+  get #question(): string {
+    return this.#at.path === undefined ? "OPTIONS *" : `GET ${this.#at.path}`;
+  }
+
   begin(): void {
     const { host, port } = this.#at;
     // A refused connection is told twice: by the event, and by the promise.
@@ -60,10 +71,10 @@ class Looking {
   #opened(socket: Socket<undefined>): void {
     if (this.#over) return void socket.terminate();
     this.#socket = socket;
-    const { path, port } = this.#at;
-    if (path === undefined) return this.#tell({ well: true });
+    const { port } = this.#at;
+    if (!this.#asks) return this.#tell({ well: true });
     socket.write(
-      `GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\nUser-Agent: urocket-health\r\nAccept: */*\r\nConnection: close\r\n\r\n`,
+      `${this.#question} HTTP/1.1\r\nHost: localhost:${port}\r\nUser-Agent: urocket-health\r\nAccept: */*\r\nConnection: close\r\n\r\n`,
     );
   }
 
@@ -71,6 +82,7 @@ class Looking {
     this.#bytes += chunk.byteLength;
     if (this.#bytes > restBytesMax) return this.#end();
     if (this.#found) return;
+    if (this.#at.path === undefined) return this.#tell({ well: true });
     this.#answer += chunk.toString("latin1", 0, answerLengthMax - this.#answer.length);
     const status = finalStatus(this.#answer);
     if (status === "more" && this.#answer.length < answerLengthMax) return;
@@ -92,7 +104,8 @@ class Looking {
   }
 
   #closed(): void {
-    this.#tell(this.#not("got no answer: the connection was closed"));
+    // Whoever closes it lives.
+    this.#tell(this.#at.path === undefined ? { well: true } : this.#not("got no answer: the connection was closed"));
     this.#end();
   }
 
@@ -106,7 +119,7 @@ class Looking {
   }
 
   #not(what: string): Look {
-    return { well: false, detail: this.#at.path === undefined ? `connecting ${what}` : `GET ${this.#at.path} ${what}` };
+    return { well: false, detail: this.#asks ? `${this.#question} ${what}` : `connecting ${what}` };
   }
 
   #tell(look: Look): void {
@@ -115,14 +128,14 @@ class Looking {
     this.#answer = "";
     this.#resolve(look);
     // Its answer is read to its end; a connection that has served is closed.
-    if (this.#at.path === undefined || this.#socket === undefined) this.#end();
+    if (!this.#asks || this.#socket === undefined) this.#end();
   }
 
   #end(): void {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
-    if (this.#at.path === undefined) this.#socket?.end();
+    if (!this.#asks) this.#socket?.end();
     else this.#socket?.terminate();
   }
 }

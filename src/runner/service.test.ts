@@ -217,6 +217,28 @@ describe("a daemon that serves", () => {
     expect(service.trial.health).toEqual([{ state: "failing", detail: "GET /health got no answer within 20ms" }]);
   });
 
+  test("and is doubted has to say something, where it is looked at by its connections alone", async () => {
+    const script = `${helloDaemon} console.log("pid " + process.pid);`;
+    const health = { everyMs: 60_000, timeoutMs: 1000, failuresMax: 2 };
+    await using service = await ServiceTrial.open({ script, spec: { health } });
+    await service.trial.until(() => service.lines.some((line) => line.startsWith("pid ")));
+    const heard = service.trial.health;
+    const daemon = numberIn(service, "pid ");
+    const doubt = (): void => service.trial.channel.send("doubt", 0);
+    doubt();
+    expect(await service.get("/alive")).toBe("/alive");
+    expect(heard).toEqual([]);
+    process.kill(daemon, "SIGSTOP");
+    try {
+      doubt();
+      doubt();
+      await service.trial.until(() => heard.length > 0);
+    } finally {
+      process.kill(daemon, "SIGCONT");
+    }
+    expect(heard).toEqual([{ state: "failing", detail: "OPTIONS * got no answer within 1s" }]);
+  });
+
   test("and ends takes its instance with it: its end and last words are told, then the link is closed", async () => {
     const script = `${helloDaemon} console.log("pid " + process.pid); console.error("all is well");`;
     await using service = await ServiceTrial.open({ script });

@@ -29,6 +29,9 @@ export class Service {
   #daemon: Daemon | undefined;
   #port: ServicePort | undefined;
   #nextLook: ReturnType<typeof setTimeout> | undefined;
+  #isLooking = false;
+  /** That its port takes connections says nothing: the kernel does that for a process that is stopped. */
+  #isDoubted = false;
   /** Resolves when it is ready; to the failure, when it cannot be made so. */
   readonly started: Promise<(LoadedHead & { readonly ok: false }) | undefined>;
 
@@ -57,6 +60,14 @@ export class Service {
     const connection = new ServiceConnection(this.#channel, this.#open, frame.exchange);
     connection.data(frame.body, frame.end);
     void connection.connect(this.#spec.reach, this.#state.port);
+  }
+
+  /** It has said nothing to some requests of the host's in a row. Without a health path it is asked at once whether it says anything. */
+  doubt(): void {
+    if (this.#state.at !== "ready" || this.#nextLook === undefined || this.#spec.health.path !== undefined || this.#isDoubted) return;
+    this.#isDoubted = true;
+    clearTimeout(this.#nextLook);
+    if (!this.#isLooking) void this.#look(this.#state.port);
   }
 
   /** No request follows: how it is decides nothing any more. */
@@ -111,13 +122,18 @@ export class Service {
   }
 
   #planLook(port: number): void {
-    this.#nextLook = setTimeout(() => void this.#look(port), this.#spec.health.everyMs);
+    const isUrgent = this.#isDoubted && this.#health.at === "well";
+    this.#nextLook = setTimeout(() => void this.#look(port), isUrgent ? 0 : this.#spec.health.everyMs);
   }
 
   async #look(port: number): Promise<void> {
-    const look = await lookAt(lookedAt(this.#spec, port));
+    const isDoubted = this.#isDoubted;
+    this.#isLooking = true;
+    const look = await lookAt({ ...lookedAt(this.#spec, port), isDoubted });
+    this.#isLooking = false;
     // Drained, or ended, while it was looked at.
     if (this.#nextLook === undefined) return;
+    if (isDoubted && look.well) this.#isDoubted = false;
     this.#judge(look);
     this.#planLook(port);
   }
