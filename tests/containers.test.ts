@@ -1,6 +1,6 @@
 /** Apps in containers, as a whole host runs them: what they reach and what they do not, their limits, and what a killed host leaves. */
 import { describe, expect } from "bun:test";
-import { chmodSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
 import { leftInKernel } from "./left-in-kernel.ts";
@@ -214,6 +214,20 @@ for child in children: os.kill(child, 9)
 `),
     );
     expect(bomb.out).toContain("11");
+  });
+});
+
+describe("a root filesystem of the app's own", () => {
+  requireContainers("busybox")("needs nothing but a shell for a program that replies", async () => {
+    using app = appOf({
+      "urocket-service.yaml": "sandbox: container\nrootfs: rootfs\npaths:\n  /hi:\n    get: { inject: { cmd: sh hi.sh } }\n",
+      "hi.sh": "urocket reply <<END\n$(id -u) in $(echo /*)\nEND\n",
+    });
+    mkdirSync(app.path("rootfs/bin"), { recursive: true });
+    copyFileSync(Bun.which("busybox") ?? "", app.path("rootfs/bin/busybox"));
+    for (const name of ["sh", "id"]) symlinkSync("busybox", app.path(`rootfs/bin/${name}`));
+    await using host = await serve(app.folder);
+    expect(await (await fetch(`${host.url}/hi`)).text()).toBe("1000 in /app /bin /data /dev /etc /proc /run /tmp\n");
   });
 });
 

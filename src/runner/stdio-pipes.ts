@@ -9,6 +9,7 @@
  */
 import { closeSync, constants, mkdirSync, openSync, readSync, rmSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { makeNamedPipe } from "../sandbox/kernel-pipe.ts";
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 /** Pipes are made so many at a time: each making is a program run. */
@@ -50,11 +51,18 @@ export class PipeFolder {
 
   #makeBatch(): void {
     const paths = Array.from({ length: batchSize }, () => join(this.#folder, `${this.#made++}`));
-    // Mode 666: programs of other users may open /dev/stderr again; the folder keeps everybody else out.
-    const run = Bun.spawnSync(["mkfifo", "-m", "666", ...paths], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
-    if (run.exitCode !== 0) throw new Error(`Cannot make pipes in "${this.#folder}": ${run.stderr.toString().trim()}`);
+    makeNamedPipes(paths);
     this.#unused = paths;
   }
+}
+
+/** Mode 666: programs of other users may open /dev/stderr again; the folder keeps everybody else out. */
+function makeNamedPipes(paths: readonly string[]): void {
+  const mkfifo = Bun.which("mkfifo");
+  // A root filesystem of the user's need not have it.
+  if (mkfifo === null) return paths.forEach(makeNamedPipe);
+  const run = Bun.spawnSync([mkfifo, "-m", "666", ...paths], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  if (run.exitCode !== 0) throw new Error(`Cannot make pipes: ${run.stderr.toString().trim()}`);
 }
 
 /** A pipe that programs write to, one after another. */
