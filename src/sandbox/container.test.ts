@@ -268,6 +268,12 @@ describe.each(runtimes)("a container by %s", (runtime) => {
     expect(readdirSync(rootfs).toSorted()).toEqual(["bin", "etc"]);
   });
 
+  inContainers("without a network of the host's listens on whatever port it likes", async () => {
+    await using trial = new ContainerTrial({ runtime });
+    const script = `say(Bun.serve({ hostname: "127.0.0.1", port: 80, fetch: () => new Response("") }).port);`;
+    expect(await (await trial.start(script, confinementOf(trial.app))).said()).toBe(80);
+  });
+
   inContainers("is stopped in place and goes on, and its runner is known as the host sees it", async () => {
     await using trial = new ContainerTrial({ runtime });
     const container = await trial.start(`say(process.pid); for (;;) say(await heard());`, confinementOf(trial.app));

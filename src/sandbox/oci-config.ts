@@ -57,6 +57,8 @@ const maskedPaths = [
   "/proc/timer_stats",
 ];
 const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+/** Of a network namespace that the runtime makes; one of the host's has them already. Its ports are nobody else's. */
+const ownNetworkSysctls = { "net.ipv4.ip_unprivileged_port_start": "0" };
 const runBytesMax = 1024 * 1024;
 const sharedMemoryBytesMax = 64 * 1024 * 1024;
 
@@ -97,6 +99,7 @@ export function ociConfig(plan: ContainerPlan): object {
         ...["pid", "mount", "ipc", "uts", "cgroup", "user"].map((type) => ({ type })),
         { type: "network", ...(plan.networkNamespace === undefined ? {} : { path: plan.networkNamespace }) },
       ],
+      ...(plan.networkNamespace === undefined ? { sysctl: ownNetworkSysctls } : {}),
       ...idMappings(plan.ids),
       ...(plan.groupPath === undefined ? {} : { cgroupsPath: plan.groupPath }),
       // What the host mounts later is to follow; crun makes all private otherwise.
