@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { eventually } from "../../tests/eventually.ts";
 import { binary, ownEnvironment, urocket } from "../../tests/urocket-command.ts";
@@ -49,6 +50,19 @@ interface Dev {
 
 /** `urocket dev` of a folder, once it serves; ended after the test. */
 async function dev(folder: string, ...flags: string[]): Promise<Dev> {
+  const { out, err } = startDev(folder, ...flags);
+  return { url: await served(err), out, err };
+}
+
+async function served(err: () => string): Promise<string> {
+  return await eventually(
+    () => `dev serves; it said: ${err()}`,
+    () => /^Serving at (\S+)/m.exec(err())?.[1],
+  );
+}
+
+/** As `dev`, and does not wait for it. */
+function startDev(folder: string, ...flags: string[]): Pick<Dev, "out" | "err"> & { readonly process: Bun.Subprocess } {
   const child = Bun.spawn([binary, "dev", folder, "-p", "0", ...flags], {
     env: ownEnvironment(),
     stdin: "ignore",
@@ -66,11 +80,7 @@ async function dev(folder: string, ...flags: string[]): Promise<Dev> {
   };
   void read(child.stdout, "out");
   void read(child.stderr, "err");
-  const url = await eventually(
-    () => `dev serves; it said: ${told.err}`,
-    () => /^Serving at (\S+)/m.exec(told.err)?.[1],
-  );
-  return { url, out: () => told.out, err: () => told.err };
+  return { process: child, out: () => told.out, err: () => told.err };
 }
 
 const body = async (url: string): Promise<string> => await (await fetch(url)).text();
@@ -177,4 +187,77 @@ test("invoke asks a service for any path, also one that is started for it", asyn
   expect(await urocket(["invoke", "/some/path?x=1", folder])).toMatchObject({ code: 0, stdout: "hello at /some/path" });
   await dev(folder);
   expect(await urocket(["invoke", "GET /other", folder])).toEqual({ code: 0, stdout: "hello at /other", stderr: "" });
+});
+
+describe("an app that is broken from the start", () => {
+  const waits = /^Waiting until that is mended$/gm;
+
+  async function waiting(err: () => string, times = 1): Promise<void> {
+    await eventually(
+      () => `it waits; it said: ${err()}`,
+      () => (err().match(waits)?.length ?? 0) === times,
+    );
+  }
+
+  test("is told of, and served as soon as it is mended, step by step", async () => {
+    const app = greetings("functions: functions.ts\nlimits: [\n");
+    rmSync(app.path("functions.ts"));
+    const { err } = startDev(app.folder);
+    await waiting(err);
+    expect(err()).toContain("urocket-service.yaml:");
+    expect(err()).toContain("Cannot serve: 1 error in the configuration");
+    app.write("urocket-service.yaml", "openapi: openapi.yaml\nfunctions: functions.ts\n");
+    await waiting(err, 2);
+    expect(err()).toContain("functions.ts");
+    app.write("functions.ts", `${functions}\nthrow new Error("not yet");\n`);
+    await waiting(err, 3);
+    expect(err()).toContain("not yet");
+    app.write("functions.ts", functions);
+    const url = await served(err);
+    expect(await body(`${url}/hello/Ada`)).toBe("Hello, Ada");
+    // From here on it is as ever.
+    app.write("functions.ts", functions.replace("Hello, ", "Goodbye, "));
+    await eventually("the change is served", async () => (await body(`${url}/hello/Ada`)) === "Goodbye, Ada");
+  });
+
+  test("is a service's, too, whose script is not there yet", async () => {
+    const app = appOf({ "urocket-service.yaml": "service: { cmd: bun server.ts }\n" });
+    cleanups.push(() => app[Symbol.dispose]());
+    const { err } = startDev(app.folder);
+    await waiting(err);
+    expect(err()).toContain("cannot bring up its service");
+    app.write("server.ts", "Bun.serve({ hostname: process.env.HOST, port: process.env.PORT, fetch: () => new Response('here') });\n");
+    expect(await body(await served(err))).toBe("here");
+  });
+
+  test("is left when that is asked for", async () => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      const app = greetings("functions: functions.ts\nlimits: [\n");
+      const { process: child, err } = startDev(app.folder);
+      await waiting(err);
+      child.kill(signal);
+      expect(await child.exited).toBe(0);
+    }
+  });
+
+  test("starts again at HUP, for what is mended elsewhere", async () => {
+    const { process: child, err } = startDev(greetings("functions: functions.ts\nlimits: [\n").folder);
+    await waiting(err);
+    child.kill("SIGHUP");
+    await waiting(err, 2);
+  });
+
+  test("is none where there is no service file, or the machine is at fault: that is told, and all", async () => {
+    const empty = appOf({ "functions.ts": functions });
+    cleanups.push(() => empty[Symbol.dispose]());
+    const nothing = Bun.spawn([binary, "dev", empty.folder, "-p", "0"], { env: ownEnvironment(), stdin: "ignore", stderr: "pipe" });
+    expect([await nothing.exited, await nothing.stderr.text()]).toEqual([2, expect.stringContaining("There is no service file")]);
+    const { url } = await dev(greetings().folder);
+    const taken = Bun.spawn([binary, "dev", greetings().folder, "-p", new URL(url).port], {
+      env: ownEnvironment(),
+      stdin: "ignore",
+      stderr: "pipe",
+    });
+    expect([await taken.exited, await taken.stderr.text()]).toEqual([1, expect.stringContaining("it is in use")]);
+  });
 });

@@ -4,14 +4,25 @@
  */
 import { closeSync, openSync } from "node:fs";
 import type { Environment, ServeMode, ServeSettings } from "../config/settings.ts";
-import type { CheckedTypes, ReloadedApp, RunningHost } from "../host/host.ts";
+import type { CheckedTypes, ReloadedApp, RunningHost, StartOutcome } from "../host/host.ts";
+import { onChange } from "../host/on-change.ts";
 import { startHost } from "../host/start.ts";
 import type { OpenLog } from "../telemetry/log.ts";
 import { complain, tellDiagnostics } from "./complaint.ts";
 import { exitCode, type ExitCode } from "./exit-code.ts";
+import { kindOfPath } from "./folder-kind.ts";
 import { watchNpx } from "./npx.ts";
 import { tellReloaded, tellStarted, tellStartFailure, tellTypes } from "./serve-messages.ts";
-import { initialState, onSignal, onStarted, type ServeSignal, type ServeState, type Step } from "./serve-signals.ts";
+import {
+  initialState,
+  onChanged,
+  onSignal,
+  onStarted,
+  onStartFailed,
+  type ServeSignal,
+  type ServeState,
+  type Step,
+} from "./serve-signals.ts";
 import type { Terminal } from "./terminal.ts";
 
 const signals: readonly ServeSignal[] = ["SIGTERM", "SIGINT", "SIGHUP"];
@@ -45,6 +56,8 @@ export class Foreground {
   readonly #ended = Promise.withResolvers<ExitCode>();
   #state: ServeState = initialState;
   #host: RunningHost | undefined;
+  /** While its app is mended: whether it starts again, or leaves. */
+  #waiting: PromiseWithResolvers<boolean> | undefined;
   /** Reloads follow one another; more than one that waits would do nothing that the first does not. */
   #reloading: Promise<void> | undefined;
   #reloadAgain = false;
@@ -73,18 +86,45 @@ export class Foreground {
 
   /** The exit code when it did not start. */
   async #start(): Promise<ExitCode | undefined> {
+    const { err } = this.#terminal;
+    for (;;) {
+      const beganAtMs = Date.now();
+      const outcome = await this.#startHost();
+      if (outcome.ok) {
+        this.#host = outcome.host;
+        tellDiagnostics(err, outcome.warnings, process.cwd());
+        tellStarted(err, outcome.host, this.#settings, process.cwd());
+        this.#take(onStarted(this.#state));
+        return undefined;
+      }
+      const code = tellStartFailure(err, outcome.failure, process.cwd());
+      if (!this.#mayWaitFor(outcome.inputs)) return code;
+      err.line(`Waiting until that is mended${err.isTerminal ? " (Ctrl-C stops)" : ""}`);
+      if (!(await this.#changed(outcome.inputs, beganAtMs))) return exitCode.done;
+    }
+  }
+
+  async #startHost(): Promise<StartOutcome> {
     const { log: _, ...settings } = this.#settings;
     const { err } = this.#terminal;
     // HUP and --watch are told alike.
     const onReload = (app: ReloadedApp): void => tellReloaded(err, { apps: [app] }, process.cwd());
     const onTypes = (app: CheckedTypes): void => this.#tellTypes(app);
-    const outcome = await startHost({ ...settings, mode: this.#mode, folders: this.#folders, log: this.#log, onReload, onTypes });
-    if (!outcome.ok) return tellStartFailure(err, outcome.failure, process.cwd());
-    this.#host = outcome.host;
-    tellDiagnostics(err, outcome.warnings, process.cwd());
-    tellStarted(err, outcome.host, this.#settings, process.cwd());
-    this.#take(onStarted(this.#state));
-    return undefined;
+    return await startHost({ ...settings, mode: this.#mode, folders: this.#folders, log: this.#log, onReload, onTypes });
+  }
+
+  /** Whoever writes an app mends it; a folder without a service file is rather the wrong one. */
+  #mayWaitFor(inputs: readonly string[]): boolean {
+    if (this.#mode !== "dev" || !inputs.some((file) => kindOfPath(file).is === "other")) return false;
+    this.#state = onStartFailed(this.#state).state;
+    return this.#state.is === "waiting";
+  }
+
+  /** False: it was told to leave. */
+  async #changed(inputs: readonly string[], sinceMs: number): Promise<boolean> {
+    const change = (this.#waiting = Promise.withResolvers<boolean>());
+    using _watch = onChange(inputs, sinceMs, () => this.#take(onChanged(this.#state)));
+    return await change.promise;
   }
 
   /** Their end is news only to who was told of their beginning. */
@@ -106,6 +146,10 @@ export class Foreground {
         return;
       case "reload":
         return this.#reload();
+      case "start-again":
+        return this.#waiting?.resolve(true);
+      case "leave":
+        return this.#waiting?.resolve(false);
       case "drain":
         this.#terminal.err.line(
           `Draining: open requests may finish within ${this.#settings.graceMs / 1000} s${this.#terminal.err.isTerminal ? " (Ctrl-C again ends at once)" : ""}`,

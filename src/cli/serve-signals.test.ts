@@ -1,8 +1,18 @@
 import { expect, test } from "bun:test";
-import { initialState, onSignal, onStarted, type ServeAction, type ServeSignal, type ServeState } from "./serve-signals.ts";
+import {
+  initialState,
+  onChanged,
+  onSignal,
+  onStarted,
+  onStartFailed,
+  type ServeAction,
+  type ServeSignal,
+  type ServeState,
+} from "./serve-signals.ts";
 
 const serving: ServeState = { is: "serving" };
 const stopAsked: ServeState = { is: "starting", stopAsked: true };
+const waiting: ServeState = { is: "waiting" };
 const draining: ServeState = { is: "draining" };
 const ending: ServeState = { is: "ending" };
 
@@ -13,6 +23,9 @@ const table: readonly (readonly [ServeState, ServeSignal, ServeState, ServeActio
   [stopAsked, "SIGTERM", stopAsked, "none"],
   [stopAsked, "SIGINT", ending, "end"],
   [stopAsked, "SIGHUP", stopAsked, "none"],
+  [waiting, "SIGTERM", ending, "leave"],
+  [waiting, "SIGINT", ending, "leave"],
+  [waiting, "SIGHUP", initialState, "start-again"],
   [serving, "SIGTERM", draining, "drain"],
   [serving, "SIGINT", draining, "drain"],
   [serving, "SIGHUP", serving, "reload"],
@@ -33,4 +46,11 @@ test("a start that nobody stopped serves, one that was asked to stop drains, one
   expect(onStarted(initialState)).toEqual({ state: serving, action: "none" });
   expect(onStarted(stopAsked)).toEqual({ state: draining, action: "drain" });
   expect(onStarted(ending)).toEqual({ state: ending, action: "none" });
+});
+
+test("a start that failed waits for a change, unless it was asked to stop; then it starts again, once", () => {
+  expect(onStartFailed(initialState)).toEqual({ state: waiting, action: "none" });
+  for (const state of [stopAsked, ending]) expect(onStartFailed(state)).toEqual({ state, action: "none" });
+  expect(onChanged(waiting)).toEqual({ state: initialState, action: "start-again" });
+  for (const state of [initialState, stopAsked, serving, ending]) expect(onChanged(state)).toEqual({ state, action: "none" });
 });

@@ -1,6 +1,6 @@
 /**
- * What signals do to a running `serve`: TERM and INT drain, a second INT ends everything at once, HUP reloads. A pure
- * machine; serve.ts delivers the signals and carries the actions out.
+ * What signals do to a running `serve`: TERM and INT drain, a second INT ends everything at once, HUP reloads; and to a `dev` that waits
+ * for its app to be mended. A pure machine; foreground.ts delivers the signals and carries the actions out.
  */
 
 export type ServeSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
@@ -8,11 +8,13 @@ export type ServeSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
 export type ServeState =
   /** Not listening yet: a stop is carried out as soon as there is something to stop. */
   | { readonly is: "starting"; readonly stopAsked: boolean }
+  /** It could not start; the app is being mended. */
+  | { readonly is: "waiting" }
   | { readonly is: "serving" }
   | { readonly is: "draining" }
   | { readonly is: "ending" };
 
-export type ServeAction = "none" | "drain" | "end" | "reload";
+export type ServeAction = "none" | "drain" | "end" | "reload" | "start-again" | "leave";
 
 export interface Step {
   readonly state: ServeState;
@@ -26,6 +28,16 @@ export function onStarted(state: ServeState): Step {
   return state.stopAsked ? { state: { is: "draining" }, action: "drain" } : { state: { is: "serving" }, action: "none" };
 }
 
+/** It did not start, for a reason that may be mended meanwhile. Nothing waits for that who was asked to stop. */
+export function onStartFailed(state: ServeState): Step {
+  return { state: state.is === "starting" && !state.stopAsked ? { is: "waiting" } : state, action: "none" };
+}
+
+/** What kept it from starting has changed. */
+export function onChanged(state: ServeState): Step {
+  return state.is === "waiting" ? { state: initialState, action: "start-again" } : { state, action: "none" };
+}
+
 export function onSignal(state: ServeState, signal: ServeSignal): Step {
   switch (state.is) {
     case "starting":
@@ -33,6 +45,8 @@ export function onSignal(state: ServeState, signal: ServeSignal): Step {
       // Asked to stop, then INT again: somebody does not want to wait for the start to come to its end.
       if (state.stopAsked && signal === "SIGINT") return { state: { is: "ending" }, action: "end" };
       return { state: { is: "starting", stopAsked: true }, action: "none" };
+    case "waiting":
+      return signal === "SIGHUP" ? onChanged(state) : { state: { is: "ending" }, action: "leave" };
     case "serving":
       return signal === "SIGHUP" ? { state, action: "reload" } : { state: { is: "draining" }, action: "drain" };
     case "draining":

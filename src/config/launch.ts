@@ -41,6 +41,7 @@ function wdOf(wd: Located<string> | undefined, context: Context): string | undef
   // Of a root filesystem of its own only who unpacked it knows.
   if (ownRoot && !inApp && wd.value.startsWith("/")) return path;
   const kind = kindOf(path);
+  if (kind !== "folder") reading.lack(path);
   if (kind === "missing") reading.error(wd.at, `Cannot find the working directory ${quoted(wd.value)}`, `There is no ${path}`);
   else if (kind !== "folder")
     reading.error(wd.at, `The working directory ${quoted(wd.value)} is not a folder that can be entered`, `It is ${path}`);

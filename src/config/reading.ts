@@ -13,6 +13,7 @@ export class Reading {
   readonly #text: string;
   readonly #lineStarts: readonly number[];
   readonly #found: { readonly offset: number; readonly diagnostic: Diagnostic }[] = [];
+  readonly #lacked: string[] = [];
   #errors = 0;
 
   /** `file` is what places name; `text` is the file's whole text, without a byte order mark. */
@@ -34,6 +35,15 @@ export class Reading {
 
   warning(at: Spot, message: string, hint?: string): void {
     this.#add("warning", at, message, hint);
+  }
+
+  /** An error is there because of another path, absolute: that it is not there, or not what it should be. */
+  lack(path: string): void {
+    this.#lacked.push(path);
+  }
+
+  get lacked(): readonly string[] {
+    return this.#lacked;
   }
 
   /** Everything told so far, by line; at most `problemsMax`, errors first to stay when there are more. */

@@ -22,6 +22,8 @@ export type LoadedServiceFile =
       readonly problems: readonly Diagnostic[];
       /** The contract that the file names, absolute, where it could be made out: it can be checked all the same. */
       readonly openapi?: string;
+      /** Paths, absolute, that something is wrong with: a change of one may mend it. */
+      readonly lacked: readonly string[];
     };
 
 /**
@@ -35,13 +37,13 @@ export async function loadServiceFile(
 ): Promise<LoadedServiceFile> {
   const root = resolve(folder);
   const found = await findServiceFile(root);
-  if (!found.ok) return { ok: false, problems: [found.problem] };
+  if (!found.ok) return { ok: false, problems: [found.problem], lacked: [] };
   const reading = new Reading(found.file, found.text);
   const value = readYaml(found.text, reading);
   const read = value && serviceFile.read(value, "", reading);
   const { app, openapi } = read ? toApp(read, contextOf(read, { folder: root, file: found.file, standing, reading }, sandbox)) : {};
   if (app && !reading.failed) return { ok: true, app, warnings: reading.diagnostics() };
-  return { ok: false, problems: reading.diagnostics(), ...(openapi === undefined ? {} : { openapi }) };
+  return { ok: false, problems: reading.diagnostics(), lacked: reading.lacked, ...(openapi === undefined ? {} : { openapi }) };
 }
 
 function contextOf(read: ReadServiceFile, known: Omit<Context, "sandbox" | "ownRoot">, told: App["sandbox"] | undefined): Context {

@@ -98,6 +98,7 @@ function documentOf(read: ReadServiceFile, { folder, reading }: Context): string
   const path = resolve(folder, value);
   const kind = kindOf(path);
   if (kind === "file") return path;
+  reading.lack(path);
   if (/^[a-z]+:\/\//i.test(value))
     reading.error(
       at,

@@ -22,6 +22,7 @@ export function sourceFileOf(written: string, at: Spot, { folder, reading }: Con
   const file = resolve(folder, written);
   const within = relative(folder, file);
   const kind = kindOf(file);
+  if (kind !== "file") reading.lack(file);
   if (within === ".." || within.startsWith(`..${sep}`))
     reading.error(
       at,

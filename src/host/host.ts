@@ -121,4 +121,5 @@ export type StartFailure =
 
 export type StartOutcome =
   | { readonly ok: true; readonly host: RunningHost; readonly warnings: readonly Diagnostic[] }
-  | { readonly ok: false; readonly failure: StartFailure };
+  /** `inputs`: files, absolute, whose change may mend it; none where the machine is at fault. */
+  | { readonly ok: false; readonly failure: StartFailure; readonly inputs: readonly string[] };

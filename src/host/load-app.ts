@@ -53,7 +53,7 @@ export async function loadApp(folder: string, options: LoadOptions = {}): Promis
     service.ok ? buildOf(service.app, options) : undefined,
   ]);
   const told = [...(service.ok ? service.warnings : service.problems), ...toldBy(contract), ...toldBy(built)];
-  const own = service.ok ? [service.app.file] : filesOf(service.problems);
+  const own = service.ok ? [service.app.file] : [...filesOf(service.problems), ...service.lacked];
   const inputs = [...new Set([...own, ...(document === undefined ? [] : [document]), ...inputsOf(contract, built)])];
   if (!service.ok || contract?.ok === false || built?.ok === false) return { ok: false, problems: told, inputs };
   const { app, operations, diagnostics } = joinAll(service.app, contract?.contract, built?.build);

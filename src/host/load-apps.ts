@@ -1,4 +1,5 @@
 /** The apps of a host as it loads them: each with what it needs of where it is served, and none in another's way. */
+import { resolve } from "node:path";
 import { serviceSources } from "../build/service-sources.ts";
 import type { App } from "../config/app.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
@@ -9,7 +10,8 @@ import { checkSecrets } from "./secrets.ts";
 
 export type LoadedApps =
   | { readonly ok: true; readonly apps: readonly ReadyApp[] }
-  | { readonly ok: false; readonly problems: readonly Diagnostic[] };
+  /** `inputs`: of all of them, to be watched for a better version. */
+  | { readonly ok: false; readonly problems: readonly Diagnostic[]; readonly inputs: readonly string[] };
 
 /** Loads the apps of all folders. @param buildInto where their functions are built. */
 export async function loadApps(settings: HostSettings, buildInto: string): Promise<LoadedApps> {
@@ -18,7 +20,8 @@ export async function loadApps(settings: HostSettings, buildInto: string): Promi
   const apps = loaded.filter((app) => app.ok);
   const served = apps.map(({ app }) => app);
   for (const [at, app] of served.entries()) problems.push(...nameTaken(app, served.slice(0, at)));
-  return problems.length === 0 ? { ok: true, apps } : { ok: false, problems };
+  if (problems.length === 0) return { ok: true, apps };
+  return { ok: false, problems, inputs: loaded.flatMap((app) => (app.ok ? filesOf(app) : app.inputs)) };
 }
 
 export interface LoadForHostOptions {
@@ -46,7 +49,13 @@ export async function loadForHost(
 
 /** What an app is made of: watched for a change. */
 export function filesOf({ app, contract, build }: ReadyApp): readonly string[] {
-  return [app.file, ...(contract?.files ?? []), ...(build?.inputs ?? []), ...serviceSources(app)];
+  return [app.file, ...(contract?.files ?? []), ...(build?.inputs ?? []), ...serviceSources(app), ...commandFiles(app)];
+}
+
+/** What a daemon's command may name in the app, also where it is not there yet: `bun server.ts`. */
+function commandFiles({ folder, service }: App): readonly string[] {
+  if (service === undefined) return [];
+  return service.argv.map((word) => resolve(service.wd, word)).filter((file) => file.startsWith(`${folder}/`));
 }
 
 /** Apps are told apart by their names: in logs, pages and commands. */

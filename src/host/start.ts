@@ -46,15 +46,17 @@ export async function startHost(settings: HostSettings): Promise<StartOutcome> {
     await sweepGroups();
     folder = new HostFolder();
   } catch (error) {
-    return { ok: false, failure: toStartFailure(error) };
+    return { ok: false, failure: toStartFailure(error), inputs: [] };
   }
   const host = new Host(settings, folder);
+  let inputs: readonly string[] = [];
   const failed = async (failure: StartFailure): Promise<StartOutcome> => {
     await host.stop();
-    return { ok: false, failure };
+    return { ok: false, failure, inputs: isOfApps(failure) ? inputs : [] };
   };
   try {
     const loaded = await loadApps(settings, folder.builds);
+    inputs = loaded.ok ? loaded.apps.flatMap(filesOf) : loaded.inputs;
     if (!loaded.ok) return await failed({ kind: "configuration", problems: loaded.problems });
     const unknown = await findAddress(settings.address);
     if (unknown !== undefined) return await failed(unknown);
@@ -63,6 +65,11 @@ export async function startHost(settings: HostSettings): Promise<StartOutcome> {
   } catch (error) {
     return await failed(toStartFailure(error));
   }
+}
+
+/** The apps are to be mended, and not the machine. */
+function isOfApps({ kind }: StartFailure): boolean {
+  return kind === "configuration" || kind === "instance-failed";
 }
 
 /** Before an instance is started for it. The kernel's own answer to a name that nobody knows would be EAGAIN. */
