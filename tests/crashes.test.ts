@@ -79,7 +79,7 @@ describe("a runner that is killed", () => {
 
   test("a stopped runner does not stop the host from refusing in time", async () => {
     using app = slowApp("frozen");
-    app.write("urocket-service.yaml", app.read("urocket-service.yaml").replace("timeout: 20s", "timeout: 500ms"));
+    app.write("urocket-service.yaml", app.read("urocket-service.yaml").replace("timeout: 20s", "timeout: 2s"));
     await using host = await serve(app.folder);
     expect((await fetch(`${host.url}/frozen/quick`)).status).toBe(200);
     const [runner] = host.runners();

@@ -22,10 +22,10 @@ timeout: 20s
 paths:
   /hang:
     get:
-      inject: { cmd: ./hang.sh, timeout: 1s }
+      inject: { cmd: ./hang.sh, timeout: 2s }
   /deaf:
     get:
-      inject: { cmd: ./deaf.sh, timeout: 1s }
+      inject: { cmd: ./deaf.sh, timeout: 2s }
   /left:
     get:
       inject: { cmd: ./left.sh }
@@ -36,10 +36,10 @@ paths:
       inject: { cmd: ./quick.sh, timeout: 500ms }
   /unread:
     get:
-      inject: { cmd: ./endless.sh, timeout: 1s }
+      inject: { cmd: ./endless.sh, timeout: 2s }
   /leftover:
     get:
-      inject: { cmd: ./leftover.sh, timeout: 1500ms }
+      inject: { cmd: ./leftover.sh, timeout: 4s }
 `;
 
 describe("deadlines", () => {
@@ -67,7 +67,7 @@ describe("deadlines", () => {
     expect(response.status).toBe(504);
     expect(response.headers.get("content-type")).toStartWith("application/problem+json");
     const { detail } = (await response.json()) as { detail: string };
-    expect(detail).toContain("1000 ms");
+    expect(detail).toContain("2000 ms");
     const pids = await pidsIn("hang.pids", 3);
     await gone(pids);
     const line = await host.exchange(response.headers.get("x-request-id") ?? "");

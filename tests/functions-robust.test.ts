@@ -91,7 +91,7 @@ let aborted = 0;
 export const never = (_, ctx) => { ctx.signal.addEventListener("abort", () => aborted++); return new Promise(() => {}); };
 export const count = () => String(aborted);
 `;
-    using app = functionsApp("mute", ["never", "count"], source, "timeout: 300ms\nscale: { max: 1, concurrency: 4 }\n");
+    using app = functionsApp("mute", ["never", "count"], source, "timeout: 1s\nscale: { max: 1, concurrency: 4 }\n");
     await using host = await serve(app.folder);
     const before = instanceOf(await get(host, "/mute/count"));
     const first = await get(host, "/mute/never");

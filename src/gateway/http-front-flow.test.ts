@@ -267,7 +267,7 @@ describe("a client that takes too long", () => {
   });
 
   test("between two requests, or before the first, is closed without a word", async () => {
-    await using bed = new FrontBed({ handler: echo, limits: { idleMs: 50, sweepMs } });
+    await using bed = new FrontBed({ handler: echo, limits: { idleMs: 500, sweepMs } });
     using fresh = await bed.connect();
     using kept = await bed.connect();
     kept.send(get("/"));
@@ -324,7 +324,7 @@ describe("a client that takes too long", () => {
   });
 
   test("while its request is with the handler is left in peace", async () => {
-    await using bed = new FrontBed({ limits: { headMs: 1, idleMs: 200, stalledMs: 1, lingerMs: 1, sweepMs: 1 } });
+    await using bed = new FrontBed({ limits: { headMs: 1, idleMs: 500, stalledMs: 1, lingerMs: 1, sweepMs: 1 } });
     using client = await bed.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
     const exchange = await bed.reached(0);

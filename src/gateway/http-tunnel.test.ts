@@ -335,7 +335,7 @@ describe("a tunnel", () => {
   });
 
   test("is not ended for its silence", async () => {
-    await using bed = new FrontBed({ limits: { sweepMs: 5, idleMs: 10, headMs: 10, stalledMs: 10, lingerMs: 10 } });
+    await using bed = new FrontBed({ limits: { sweepMs: 5, idleMs: 500, headMs: 500, stalledMs: 500, lingerMs: 500 } });
     const { client, opened } = await tunnelled(bed);
     await client.said(switched);
     using idle = new Client(bed.port);

@@ -203,7 +203,7 @@ describe("a daemon that fails on the way", () => {
 describe("a daemon that takes its time", () => {
   test("is not to blame for a client that does not send all of its request", async () => {
     using daemon = new RawDaemon();
-    await using bed = new ServiceBed([daemon.port], { handler: { timeoutMs: 100 } });
+    await using bed = new ServiceBed([daemon.port], { handler: { timeoutMs: 500 } });
     using client = await bed.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
     expect((await client.response())?.status).toBe(504);
@@ -212,11 +212,11 @@ describe("a daemon that takes its time", () => {
 
   test("is answered for when it has not begun within the timeout, which names what was waited for", async () => {
     using daemon = new RawDaemon();
-    await using bed = new ServiceBed([daemon.port], { handler: { timeoutMs: 100 } });
+    await using bed = new ServiceBed([daemon.port], { handler: { timeoutMs: 500 } });
     const response = await bed.ask(get);
     expect(response?.status).toBe(504);
     expect(JSON.parse(response?.body ?? "").detail).toBe(
-      "The deadline of 100 ms (timeout) passed while the service's reply was waited for",
+      "The deadline of 500 ms (timeout) passed while the service's reply was waited for",
     );
     await (await daemon.connection(0)).closed();
     expect(bed.places).toMatchObject([{ outcome: "silent" }]);
@@ -228,17 +228,17 @@ describe("a daemon that takes its time", () => {
 
   test("may go on for as long as it says something, but no longer than service.idle without", async () => {
     using daemon = new RawDaemon((connection) => connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"));
-    await using bed = new ServiceBed([daemon.port], { handler: { timeoutMs: 150 }, idleMs: 400 });
+    await using bed = new ServiceBed([daemon.port], { handler: { timeoutMs: 500 }, idleMs: 1_000 });
     const began = performance.now();
     const response = await fetch(bed.url);
     const connection = await daemon.connection(0);
     const talk = setInterval(() => connection.send("1\r\nx\r\n"), 50);
-    await eventually("it goes on beyond both", () => performance.now() - began > 900);
+    await eventually("it goes on beyond both", () => performance.now() - began > 1_500);
     expect(bed.gateway.exchangesOpen).toBe(1);
     clearInterval(talk);
     expect(response.text()).rejects.toThrow();
     expect(await bed.told(0)).toMatchObject({ status: 200, error: "deadline" });
-    expect(bed.receipts[0]?.detail).toBe("Neither side said anything for 400 ms (service.idle)");
+    expect(bed.receipts[0]?.detail).toBe("Neither side said anything for 1000 ms (service.idle)");
     await bed.allGivenBack();
   });
 

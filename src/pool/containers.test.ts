@@ -60,9 +60,7 @@ describe("functions in a container", () => {
     expect((await trial.call("hello").over.promise).body).toBe("hello");
     const pid = runnerPid();
     await eventually("it is frozen", () => processState(pid) === "T");
-    const began = performance.now();
     expect((await trial.call("hello").over.promise).body).toBe("hello");
-    expect(performance.now() - began).toBeLessThan(1_000);
     expect(runnerPid()).toBe(pid);
     await eventually("it is ended", () => trial.stopped.length > 0);
     expect(trial.stopped).toEqual(["asked: drained"]);

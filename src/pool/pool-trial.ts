@@ -107,6 +107,8 @@ export class PoolTrial {
   readonly pool: Pool;
   /** "asked: …" or "died: …", in order. */
   readonly stopped: string[] = [];
+  /** `performance.now()` of each. */
+  readonly stoppedAt: number[] = [];
   readonly stray: StrayOutput[] = [];
   readonly #names: readonly string[];
 
@@ -149,7 +151,10 @@ export class PoolTrial {
         sample: () => {},
         output: (_instance, line) => void this.stray.push(line),
         health: () => {},
-        stopped: (_instance, reason, expected) => void this.stopped.push(`${expected ? "asked" : "died"}: ${reason}`),
+        stopped: (_instance, reason, expected) => {
+          this.stopped.push(`${expected ? "asked" : "died"}: ${reason}`);
+          this.stoppedAt.push(performance.now());
+        },
       },
     );
   }

@@ -377,7 +377,7 @@ describe("the end", () => {
   }
 
   test("of what outlives its program's reply is its deadline", async () => {
-    const heard = trial.send("leaves one", { deadline: Date.now() + 50 });
+    const heard = trial.send("leaves one", { deadline: Date.now() + 1000 });
     expect(await heard.over.promise).toMatchObject({ endedBy: "leftover", exitCode: 0 });
     expect(heard.body).toBe("ok\n");
     expect(livesOn(heard.id)).toBe(false);
