@@ -25,9 +25,17 @@ export async function tellingServer(where: Pick<OwnNetwork, "command">, address:
   };
 }
 
-/** As whom the server sees somebody from here; undefined: it was not reached. */
-export function askServer(where: Pick<OwnNetwork, "attempt">, address: string | undefined, port: number): string | undefined {
+/**
+ * As whom the server sees somebody from here; undefined: it was not reached.
+ * @param patienceS for what is refused without a word; a refusal that is told is known at once, and an answer comes, however slow the machine.
+ */
+export function askServer(
+  where: Pick<OwnNetwork, "attempt">,
+  address: string | undefined,
+  port: number,
+  patienceS = 20,
+): string | undefined {
   if (address === undefined) throw new Error("There is no address to ask");
-  const { ok, stdout } = where.attempt(["nc", "-w1", address, String(port)]);
+  const { ok, stdout } = where.attempt(["nc", `-w${patienceS}`, address, String(port)]);
   return ok && stdout !== "" ? stdout.trim() : undefined;
 }

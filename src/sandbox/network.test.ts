@@ -288,7 +288,7 @@ describe("the outside", () => {
     await using _gateway = await tellingServer(machine, gateway, port);
     machine.outside.run(["ip", "route", "add", "10.201.0.0/16", "via", machineAddress]);
     machine.outside.run(["ip", "route", "add", "fd75:726f:636b:c9::/64", "via", machineAddress6]);
-    expect(askServer(machine.outside, slot.address, port)).toBeUndefined();
+    expect(askServer(machine.outside, slot.address, port, 1)).toBeUndefined();
     expect(machine.outside.attempt(["ping", "-n", "-c1", "-W1", slot.address6 ?? ""]).ok).toBeFalse();
     // As an instance: what it sends is not even looked at.
     machine.outside.run(["ip", "addr", "add", "10.201.77.77/32", "dev", "lo"]);
@@ -338,7 +338,7 @@ describe("the outside", () => {
       "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet; ip addr del 127.0.0.1/8 dev lo; ip route add 127.0.0.1 via 10.201.0.1",
     ]);
     expect(slot.run(["ip", "route", "get", "127.0.0.1"])).toContain("dev eth0");
-    expect(askServer(slot, "127.0.0.1", port)).toBeUndefined();
+    expect(askServer(slot, "127.0.0.1", port, 1)).toBeUndefined();
     machine.run(["nft", "flush", "chain", "inet", "urocket0", "leaving-instance"]);
     expect(askServer(slot, "127.0.0.1", port)).toBe(slot.address);
   });
