@@ -33,11 +33,11 @@ function examine(controller: Limiting, files: GroupFiles): Finding {
       what,
       state: "limited",
       detail: `limits.cpu is not held: ${noQuotas}`,
-      fix: "use a kernel that was built with CONFIG_CFS_BANDWIDTH",
+      fix: "Use a kernel that was built with CONFIG_CFS_BANDWIDTH",
     };
   }
   if (controller === "memory" && !countsSwap(found)) {
-    const fix = 'add "swapaccount=1" to the kernel\'s command line and restart the machine, or do without swap: swapoff -a';
+    const fix = 'Add "swapaccount=1" to the kernel\'s command line and restart the machine, or do without swap: swapoff -a';
     return { what, state: "limited", detail: `${place}; swap is not counted: what is over limits.memory is swapped out first`, fix };
   }
   return { what, state: "ok", detail: place };
@@ -93,20 +93,20 @@ function fixOf(cause: ControllerFault, controller: Limiting): string {
   const scope = `systemd-run ${root ? "" : "--user "}--scope -p Delegate=yes urocket serve …`;
   switch (cause) {
     case "switched-off":
-      if (controller !== "memory") return `use a kernel that was built with its ${controller} controller`;
-      return 'add "cgroup_enable=memory cgroup_memory=1" to the kernel\'s command line (Raspberry Pi OS: the one line of /boot/firmware/cmdline.txt) and restart the machine';
+      if (controller !== "memory") return `Use a kernel that was built with its ${controller} controller`;
+      return 'Add "cgroup_enable=memory cgroup_memory=1" to the kernel\'s command line (Raspberry Pi OS: the one line of /boot/firmware/cmdline.txt) and restart the machine';
     case "not-mounted":
     case "not-visible":
     case "read-only":
-      if (!isInContainer()) return "mount control groups: mount -t cgroup2 none /sys/fs/cgroup";
-      return "give this container writable control groups of its own (Docker: --privileged --cgroupns=private; Kubernetes: securityContext.privileged)";
+      if (!isInContainer()) return "Mount control groups: mount -t cgroup2 none /sys/fs/cgroup";
+      return "Give this container writable control groups of its own (Docker: --privileged --cgroupns=private; Kubernetes: securityContext.privileged)";
     case "not-delegated":
-      if (root) return `run the host as a systemd service with Delegate=yes, or by: ${scope}`;
-      return 'let systemd delegate it to users: "systemctl edit user@.service", with the lines [Service] and Delegate=cpu memory pids; then log in again';
+      if (root) return `Run the host as a systemd service with Delegate=yes, or by: ${scope}`;
+      return 'Let systemd delegate it to users: "systemctl edit user@.service", with the lines [Service] and Delegate=cpu memory pids; then log in again';
     case "not-permitted":
-      return root ? "run the host outside of this sandbox, or with CAP_SYS_ADMIN" : `run the host as root, or by: ${scope}`;
+      return root ? "Run the host outside of this sandbox, or with CAP_SYS_ADMIN" : `Run the host as root, or by: ${scope}`;
     case "occupied":
-      return `run the host alone in a group that is its own: a systemd service with Delegate=yes, or: ${scope}`;
+      return `Run the host alone in a group that is its own: a systemd service with Delegate=yes, or: ${scope}`;
     case "not-needed":
       return "";
   }

@@ -58,14 +58,14 @@ function examinePermission(): Finding {
       what,
       state: "limited",
       detail: "without root there is no bridge: instances in containers reach nothing but themselves, and are reached over their links",
-      fix: "run the host as root for containers with a network",
+      fix: "Run the host as root for containers with a network",
     };
   }
   return {
     what,
     state: "missing",
     detail: `root lacks ${names}: no bridge can be made`,
-    fix: `give the host ${names} (a container of Docker or Podman: --privileged; a systemd unit: CapabilityBoundingSet=)`,
+    fix: `Give the host ${names} (a container of Docker or Podman: --privileged; a systemd unit: CapabilityBoundingSet=)`,
   };
 }
 
@@ -88,7 +88,7 @@ async function tryBridge(): Promise<Finding> {
     what,
     state: "missing",
     detail: `the kernel makes no bridge with isolated ports here: ${failure}`,
-    fix: `load its modules on the machine itself: modprobe -a bridge veth; isolated ports need Linux 4.18`,
+    fix: `Load its modules on the machine itself: modprobe -a bridge veth; isolated ports need Linux 4.18`,
   };
 }
 
@@ -102,7 +102,7 @@ async function tryRules(ipv6: boolean): Promise<Finding> {
     what,
     state: "missing",
     detail: `the kernel takes no rules of ours: ${failure}`,
-    fix: "load its modules on the machine itself: modprobe -a nf_tables nft_ct nft_nat nft_masq nft_reject_inet",
+    fix: "Load its modules on the machine itself: modprobe -a nf_tables nft_ct nft_nat nft_masq nft_reject_inet",
   };
 }
 
@@ -169,6 +169,6 @@ async function examineNames(ipv6: boolean): Promise<Finding> {
   const { lines, problem } = await resolvingFor({ mode: "open", gateway, ipv6 });
   const servers = [...lines.matchAll(/^nameserver (.*)$/gm)].map((match) => match[1]).join(", ");
   if (problem === undefined) return { what, state: "ok", detail: `instances ask ${servers}` };
-  const [detail = problem, fix = "name a server of your network in /etc/resolv.conf"] = problem.split("; ", 2);
+  const [detail = problem, fix = "Name a server of your network in /etc/resolv.conf"] = problem.split("; ", 2);
   return { what, state: "limited", detail, fix };
 }
