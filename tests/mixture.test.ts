@@ -40,7 +40,8 @@ ${Object.keys(conducts)
 interface Asked {
   readonly conduct: Conduct;
   readonly requestId: string;
-  readonly outcome: "left" | number;
+  /** "broken": its reply, of many pieces, ended in its midst. */
+  readonly outcome: "left" | "broken" | number;
 }
 
 async function ask(host: Serving, conduct: Conduct, round: number): Promise<Asked> {
@@ -48,21 +49,30 @@ async function ask(host: Serving, conduct: Conduct, round: number): Promise<Aske
   // Every fifth client loses patience at some point of its exchange.
   const leaves = round % 5 === 4;
   const signal = leaves ? AbortSignal.timeout(20 + 7 * round) : null;
-  const outcome = await fetch(`${host.url}/${conduct}/${round}`, { headers: { "x-request-id": requestId }, signal }).then(
-    async (response) => {
-      const text = await response.text();
-      expect(response.headers.get("x-request-id")).toBe(requestId);
-      // An answer is its own request's, or a problem.
-      if (response.status === 200)
-        expect(conduct === "large" ? `${text.length}` : text).toBe(conduct === "large" ? "1000000" : `${conduct} ${round}\n`);
-      return response.status;
-    },
-    (error: unknown): "left" => {
-      if (!leaves) throw new Error(`${requestId} was cut off`, { cause: error });
-      return "left";
-    },
-  );
-  return { conduct, requestId, outcome };
+  const answer = await read(`${host.url}/${conduct}/${round}`, { headers: { "x-request-id": requestId }, signal });
+  if (answer === "cut off") {
+    if (leaves) return { conduct, requestId, outcome: "left" };
+    if (conduct === "large") return { conduct, requestId, outcome: "broken" };
+    throw new Error(`${requestId} was cut off`);
+  }
+  const { status, headers, text } = answer;
+  expect(headers.get("x-request-id")).toBe(requestId);
+  // An answer is its own request's, or a problem.
+  if (status === 200) expect(conduct === "large" ? `${text.length}` : text).toBe(conduct === "large" ? "1000000" : `${conduct} ${round}\n`);
+  return { conduct, requestId, outcome: status };
+}
+
+async function read(
+  url: string,
+  init: RequestInit,
+): Promise<(Pick<Response, "status" | "headers"> & { readonly text: string }) | "cut off"> {
+  try {
+    const response = await fetch(url, init);
+    const { status, headers } = response;
+    return { status, headers, text: await response.text() };
+  } catch {
+    return "cut off";
+  }
 }
 
 /** Each conduct once a round, by a few clients. */
@@ -100,19 +110,22 @@ describe("a mixture of everything", () => {
     const outcomes = await asked;
     expect(outcomes).toHaveLength(rounds * Object.keys(conducts).length);
     const wrong = outcomes.filter(
-      ({ conduct, outcome }) => outcome !== "left" && outcome !== 502 && !conducts[conduct].statuses.some((status) => status === outcome),
+      ({ conduct, outcome }) =>
+        typeof outcome === "number" && outcome !== 502 && !conducts[conduct].statuses.some((status) => status === outcome),
     );
     expect(wrong).toEqual([]);
     // A killed runner may cost what it ran, and no more.
     expect(
-      outcomes.filter(({ conduct, outcome }) => outcome === 502 && conduct !== "silent" && conduct !== "killed").length,
+      outcomes.filter(({ conduct, outcome }) => outcome === "broken" || (outcome === 502 && conduct !== "silent" && conduct !== "killed"))
+        .length,
     ).toBeLessThanOrEqual(concurrency);
 
     for (const { requestId } of outcomes) await host.exchange(requestId);
     for (const { requestId, outcome } of outcomes) {
       const lines = host.log.filter((line) => line["type"] === "exchange" && line["requestId"] === requestId);
       expect(lines).toHaveLength(1);
-      if (outcome !== "left") expect(lines[0]?.["status"]).toBe(outcome);
+      if (outcome === "broken") expect(lines[0]).toMatchObject({ status: 200, error: "runner-died" });
+      else if (outcome !== "left") expect(lines[0]?.["status"]).toBe(outcome);
     }
     await eventually("no program is left", () => host.processes().length === 1 + host.runners().length);
 
