@@ -64,6 +64,11 @@ export async function serve(folder: string, options: ServeOptions = {}): Promise
   return serving(host, port);
 }
 
+/** Starts a host and waits for nothing: it has no address. */
+export function startServing(folder: string, options: ServeOptions = {}): Serving {
+  return serving(start(folder, options), 0);
+}
+
 /** Starts a host that is expected not to start. */
 export async function serveInVain(folder: string, options: ServeOptions = {}): Promise<Refusal> {
   const host = start(folder, options);

@@ -6,7 +6,7 @@ import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
 import { processesMarked } from "./process-tree.ts";
 import { connectRaw } from "./raw-http.ts";
-import { type Serving, serve } from "./serving.ts";
+import { type Serving, serve, startServing } from "./serving.ts";
 
 const slowApp = (): AppFolder =>
   appOf({
@@ -112,6 +112,19 @@ describe("stopping", () => {
     for (const request of requests) {
       const response = await request;
       if (response !== "cut") expect(response.status).toBe(503);
+    }
+  });
+
+  test("TERM or INT while a daemon is waited for gives the start up, and nothing is left", async () => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      using app = appOf({
+        "urocket-service.yaml": "service: { cmd: sh daemon.sh, start: 5m }\n",
+        "daemon.sh": "echo up >&2; while :; do sleep 1; done\n",
+      });
+      await using host = startServing(app.folder);
+      await eventually("the daemon runs", () => host.log.some((line) => line["text"] === "up"));
+      host.signal(signal);
+      expect([await host.exited, host.stderr()]).toEqual([0, "Stopping before the start is complete\n"]);
     }
   });
 

@@ -54,6 +54,8 @@ export class Foreground {
   readonly #log: OpenLog;
   readonly #terminal: Terminal;
   readonly #ended = Promise.withResolvers<ExitCode>();
+  /** Aborted: the start is not waited for. */
+  readonly #givenUp = new AbortController();
   #state: ServeState = initialState;
   #host: RunningHost | undefined;
   /** While its app is mended: whether it starts again, or leaves. */
@@ -97,6 +99,7 @@ export class Foreground {
         this.#take(onStarted(this.#state));
         return undefined;
       }
+      if (this.#givenUp.signal.aborted) return exitCode.done;
       const code = tellStartFailure(err, outcome.failure, process.cwd());
       if (!this.#mayWaitFor(outcome.inputs)) return code;
       err.line(`Waiting until that is mended${err.isTerminal ? " (Ctrl-C stops)" : ""}`);
@@ -110,7 +113,8 @@ export class Foreground {
     // HUP and --watch are told alike.
     const onReload = (app: ReloadedApp): void => tellReloaded(err, { apps: [app] }, process.cwd());
     const onTypes = (app: CheckedTypes): void => this.#tellTypes(app);
-    return await startHost({ ...settings, mode: this.#mode, folders: this.#folders, log: this.#log, onReload, onTypes });
+    const { signal: givenUp } = this.#givenUp;
+    return await startHost({ ...settings, mode: this.#mode, folders: this.#folders, log: this.#log, givenUp, onReload, onTypes });
   }
 
   /** Whoever writes an app mends it; a folder without a service file is rather the wrong one. */
@@ -144,6 +148,9 @@ export class Foreground {
     switch (action) {
       case "none":
         return;
+      case "give-up":
+        this.#terminal.err.line("Stopping before the start is complete");
+        return this.#givenUp.abort();
       case "reload":
         return this.#reload();
       case "start-again":

@@ -17,8 +17,8 @@ const draining: ServeState = { is: "draining" };
 const ending: ServeState = { is: "ending" };
 
 const table: readonly (readonly [ServeState, ServeSignal, ServeState, ServeAction])[] = [
-  [initialState, "SIGTERM", stopAsked, "none"],
-  [initialState, "SIGINT", stopAsked, "none"],
+  [initialState, "SIGTERM", stopAsked, "give-up"],
+  [initialState, "SIGINT", stopAsked, "give-up"],
   [initialState, "SIGHUP", initialState, "none"],
   [stopAsked, "SIGTERM", stopAsked, "none"],
   [stopAsked, "SIGINT", ending, "end"],

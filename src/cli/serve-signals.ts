@@ -6,7 +6,7 @@
 export type ServeSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
 
 export type ServeState =
-  /** Not listening yet: a stop is carried out as soon as there is something to stop. */
+  /** Not listening yet. Asked to stop, it gives the start up; one that came to its end all the same is drained. */
   | { readonly is: "starting"; readonly stopAsked: boolean }
   /** It could not start; the app is being mended. */
   | { readonly is: "waiting" }
@@ -14,7 +14,7 @@ export type ServeState =
   | { readonly is: "draining" }
   | { readonly is: "ending" };
 
-export type ServeAction = "none" | "drain" | "end" | "reload" | "start-again" | "leave";
+export type ServeAction = "none" | "give-up" | "drain" | "end" | "reload" | "start-again" | "leave";
 
 export interface Step {
   readonly state: ServeState;
@@ -42,9 +42,9 @@ export function onSignal(state: ServeState, signal: ServeSignal): Step {
   switch (state.is) {
     case "starting":
       if (signal === "SIGHUP") return { state, action: "none" };
-      // Asked to stop, then INT again: somebody does not want to wait for the start to come to its end.
+      // Asked to stop, then INT again: somebody does not want to wait for what was begun to be taken away.
       if (state.stopAsked && signal === "SIGINT") return { state: { is: "ending" }, action: "end" };
-      return { state: { is: "starting", stopAsked: true }, action: "none" };
+      return { state: { is: "starting", stopAsked: true }, action: state.stopAsked ? "none" : "give-up" };
     case "waiting":
       return signal === "SIGHUP" ? onChanged(state) : { state: { is: "ending" }, action: "leave" };
     case "serving":

@@ -38,6 +38,8 @@ export interface HostSettings {
   /** Whether `docs-pages.ts` is served under /_docs. */
   readonly docs: boolean;
   readonly log: Log;
+  /** Aborted while the host starts: it fails, as soon as what it began is taken away. */
+  readonly givenUp?: AbortSignal;
   /** Told of type errors in what is served already ("dev" only), and of their end by an empty list. */
   readonly onTypes?: (app: CheckedTypes) => void;
   /** Told of each app's reload, whoever asked for it. */

@@ -155,7 +155,7 @@ class Host implements RunningHost {
       });
     }
     await this.#listeners.open(revisions);
-    await Promise.all(revisions.map(startInstances));
+    await this.#startAll(revisions);
     this.#route(router);
     this.#listeners.serve(revisions);
     try {
@@ -183,6 +183,20 @@ class Host implements RunningHost {
     if (watch) this.#watchFiles();
     this.#tellMemoryAccounting();
     for (const { loaded } of revisions) this.#typeChecks?.check(loaded);
+  }
+
+  /** The first instances of every app. @throws the failure of one, or the reason for which the start was given up. */
+  async #startAll(revisions: readonly Revision[]): Promise<void> {
+    const { givenUp } = this.#settings;
+    givenUp?.throwIfAborted();
+    const giveUp = (): void => revisions.forEach((revision) => void revision.kill("the start was given up"));
+    givenUp?.addEventListener("abort", giveUp, { once: true });
+    try {
+      await Promise.all(revisions.map(startInstances));
+      givenUp?.throwIfAborted();
+    } finally {
+      givenUp?.removeEventListener("abort", giveUp);
+    }
   }
 
   get url(): string {
