@@ -5,7 +5,7 @@
 import { isIPv6 } from "node:net";
 import type { SocketHandler } from "bun";
 import type { Listener } from "../config/app.ts";
-import { makeSocketFile, occupationOf } from "../core/socket-file.ts";
+import { makeSocketFile, type Obstacle } from "../core/socket-file.ts";
 import { socketPathBytesMax } from "../core/socket-path.ts";
 import { codeOf, reasonOf } from "../core/system-error.ts";
 
@@ -61,27 +61,30 @@ function tcpFailure(address: string, port: number, error: unknown): ListenFailur
 }
 
 async function listenOnUnix<Data>(path: string, socket: SocketHandler<Data, "buffer">): Promise<Listened> {
-  const fault = await pathFault(path);
-  if (fault !== undefined) return { ok: false, failure: fault };
+  const where = `Cannot listen on unix ${path}`;
+  const bytes = Buffer.byteLength(path);
+  if (bytes > socketPathBytesMax) {
+    const message = `${where}: its path has ${bytes} bytes, the system takes ${socketPathBytesMax}`;
+    return { ok: false, failure: { message, hint: "Name a shorter path" } };
+  }
   try {
-    const { listener, remove } = makeSocketFile(path, (unix) => Bun.listen<Data>({ unix, allowHalfOpen: true, socket }));
+    const made = await makeSocketFile(path, (unix) => Bun.listen<Data>({ unix, allowHalfOpen: true, socket }));
+    if (made === "live" || made === "other") return { ok: false, failure: obstacleFailure(path, made) };
+    const { listener, remove } = made;
     const stop = (): void => {
       listener.stop();
       remove();
     };
     return { ok: true, socket: { url: `unix:${path}`, stop } };
   } catch (error) {
-    const message = `Cannot listen on unix ${path}: ${reasonOf(error)}`;
+    const message = `${where}: ${reasonOf(error)}`;
     return { ok: false, failure: { message, hint: "Name a path in a folder that exists and that you may write to" } };
   }
 }
 
-async function pathFault(path: string): Promise<ListenFailure | undefined> {
+function obstacleFailure(path: string, obstacle: Obstacle): ListenFailure {
   const where = `Cannot listen on unix ${path}`;
-  const bytes = Buffer.byteLength(path);
-  if (bytes > socketPathBytesMax)
-    return { message: `${where}: its path has ${bytes} bytes, the system takes ${socketPathBytesMax}`, hint: "Name a shorter path" };
-  switch (await occupationOf(path)) {
+  switch (obstacle) {
     case "other":
       return { message: `${where}: a file that is not a socket is there`, hint: "Remove it, or name another path" };
     case "live":
@@ -89,9 +92,6 @@ async function pathFault(path: string): Promise<ListenFailure | undefined> {
         message: `${where}: it is in use by a running process`,
         hint: `Choose another path in the service file's listeners, or see who has it: ss -lxp src "${path}"`,
       };
-    case "free":
-    case "dead":
-      return undefined;
   }
 }
 

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ProgramReply } from "./reply-head.ts";
 import { EndedExchanges, type EndedHow } from "./ended-exchanges.ts";
 import type { ReplyRefusal, ReplySource, ReplyTarget } from "./reply-connection.ts";
@@ -330,6 +330,23 @@ describe("the socket", () => {
     client.send(post("/uri/a", "1"));
     await client.until("200 OK\r\nContent-Length: 0\r\n\r\n");
     expect(target.body).toBe("1");
+  });
+
+  test.each(["nothing", "a dead host's"])("goes to one of many that ask for it at once, where there is %s", async (before) => {
+    const path = join(makeFolder(), "reply.sock");
+    const script = `Bun.listen({ unix: ${JSON.stringify(path)}, socket: { data() {} } }); process.kill(process.pid, "SIGKILL")`;
+    if (before !== "nothing") await Bun.spawn([process.execPath, "-e", script], { stdout: "ignore", stderr: "ignore" }).exited;
+    const asked = await Promise.all(Array.from({ length: 8 }, async () => await serve(path)));
+    const [winner, ...more] = asked.filter(({ opened }) => opened.ok);
+    expect(more).toEqual([]);
+    for (const { opened } of asked) if (!opened.ok) expect(opened.inUse).toBe(true);
+    for (const one of asked) if (one !== winner) one.server.close();
+    const target = winner?.add("/uri/a");
+    const client = await dial(path);
+    client.send(post("/uri/a", "1"));
+    await client.until("200 OK\r\nContent-Length: 0\r\n\r\n");
+    expect(target?.body).toBe("1");
+    expect(readdirSync(dirname(path))).toEqual(["reply.sock"]);
   });
 
   test("that was taken over by name is not removed by its former owner", async () => {

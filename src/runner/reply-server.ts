@@ -3,7 +3,7 @@
  * are never taken from a live owner, and are removed at the end when they are still this instance's.
  */
 import type { UnixSocketListener } from "bun";
-import { makeSocketFile, occupationOf, type SocketFile } from "../core/socket-file.ts";
+import { makeSocketFile, type SocketFile } from "../core/socket-file.ts";
 import { socketPathBytesMax } from "../core/socket-path.ts";
 import type { Ticked } from "../core/ticker.ts";
 import type { UserIds } from "../core/users.ts";
@@ -53,14 +53,14 @@ export class ReplyServer implements Ticked {
         message: `cannot make the reply socket "${path}": ${bytes} bytes, the system takes ${socketPathBytesMax}`,
       };
     }
-    const occupied = await occupationOf(path);
-    if (occupied === "other")
-      return { ok: false, inUse: false, message: `cannot make the reply socket "${path}": a file that is not a socket is there` };
-    if (occupied === "live" && !takeOver)
-      return { ok: false, inUse: true, message: `cannot make the reply socket "${path}": it is in use by a running process` };
     try {
       const listen = (unix: string) => Bun.listen<ReplyConnection>({ unix, allowHalfOpen: true, socket: this.#handlers() });
-      this.#sockets.push(makeSocketFile(path, listen, owner));
+      const made = await makeSocketFile(path, listen, { takeOver, owner });
+      if (made === "other")
+        return { ok: false, inUse: false, message: `cannot make the reply socket "${path}": a file that is not a socket is there` };
+      if (made === "live")
+        return { ok: false, inUse: true, message: `cannot make the reply socket "${path}": it is in use by a running process` };
+      this.#sockets.push(made);
       return { ok: true };
     } catch (error) {
       return {
