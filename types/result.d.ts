@@ -1,7 +1,3 @@
-/**
- * From what a handler returned to what is sent. It is on the path of every call, so the common results (a value, or
- * `{ status, body }` with a value) cost a look at their keys and `JSON.stringify`, nothing else.
- */
 import { type Reply } from "./reply.js";
 /** The media type that the contract declares for a status; undefined: none, or there is no contract. */
 export type MediaTypeOf = (status: number) => string | undefined;
