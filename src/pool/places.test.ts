@@ -62,8 +62,9 @@ class Request implements PlaceSink {
   readonly handle: PlaceHandle;
   place: ServicePlace | undefined;
 
-  constructor(avoid?: string) {
-    this.handle = pool.place(this, avoid === undefined ? [] : [avoid]);
+  /** @param avoid instances that have failed it. */
+  constructor(...avoid: string[]) {
+    this.handle = pool.place(this, avoid);
   }
 
   get instance(): string {
@@ -252,6 +253,17 @@ describe("a request that an instance has failed", () => {
     expect(new Request().words).toEqual(["placed"]);
     await eventually("it is tried again", () => again.words.length > 0);
     expect([again.instance, again.words.join()]).toEqual([failed.instance, "placed"]);
+  });
+
+  test("does not wait behind one that waits for another instance than it may go to", async () => {
+    await startPool({ instances: 2, servicePlacesMax: 1 });
+    const [one, other] = [new Request(), new Request()];
+    const both = [one.instance, other.instance];
+    // Both instances are busy; the first of those that wait has been failed by both.
+    const failedByBoth = new Request(...both);
+    const failedByOne = new Request(one.instance);
+    other.place?.release("sound");
+    expect([failedByBoth.words, failedByOne.words, failedByOne.instance]).toEqual([[], ["placed"], other.instance]);
   });
 
   test("waits for the one that replaces a dead instance", async () => {

@@ -228,7 +228,7 @@ export class Pool {
   #serveWaiting(): void {
     if (this.#waitingOther.size > 0) this.#serve(this.#waitingOther, () => this.#pick(programLoad));
     if (this.#waitingCalls.size > 0) this.#serve(this.#waitingCalls, () => this.#pick(this.#callLoad));
-    if (this.#waitingElsewhere.size > 0) this.#serve(this.#waitingElsewhere, ({ avoid }) => this.#pickForPlace(avoid));
+    if (this.#waitingElsewhere.size > 0) this.#serveElsewhere();
     if (this.#waitingPlaces.size > 0) this.#serve(this.#waitingPlaces, () => this.#pickForPlace(anyInstance));
   }
 
@@ -237,6 +237,14 @@ export class Pool {
       const instance = pick(waiting);
       if (instance === undefined) return;
       waiting.goTo(instance);
+    }
+  }
+
+  /** Each waits for another instance: one that finds none yet says nothing of the next. */
+  #serveElsewhere(): void {
+    for (const place of this.#waitingElsewhere) {
+      const instance = this.#pickForPlace(place.avoid);
+      if (instance !== undefined) place.goTo(instance);
     }
   }
 
