@@ -168,7 +168,7 @@ printf finished | UROCKET_SOCKET="$PWD/fixed.sock" urocket reply --type text/pla
     expect(failures).toEqual([]);
     expect(asked).toBeGreaterThan(10);
     await eventually("one runner is left", () => host.runners().length === 1);
-  });
+  }, 90_000);
 });
 
 describe("--watch", () => {
