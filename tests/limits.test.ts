@@ -50,7 +50,7 @@ const spinner = (kind: Kind): AppFolder =>
 name: spinner
 base: /spinner
 sandbox: ${kind}
-limits: { cpu: 0.1 }
+limits: { cpu: 0.03 }
 paths:
   /spin: { get: { inject: { cmd: ./spin.sh, timeout: 2s } } }
 `,
@@ -142,7 +142,7 @@ for (const [kind, run] of runs)
 
         const spin = await refused(host, "/spinner/spin");
         expect(spin.status).toBe(504);
-        expect(spin.detail).toMatch(/^The deadline of 2000 ms .*; limits\.cpu of 0\.1 held the app's instance back for \d+ ms of that$/);
+        expect(spin.detail).toMatch(/^The deadline of 2000 ms .*; limits\.cpu of 0\.03 held the app's instance back for \d+ ms of that$/);
         expect(spin.line["limit"]).toBeUndefined();
 
         // What has nothing to do with a limit is not blamed on one.
