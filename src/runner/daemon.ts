@@ -84,7 +84,7 @@ export class Daemon {
   }
 
   /**
-   * Ends it with everything that it started: TERM to its group, KILL to what is left.
+   * Ends it with everything that it started: TERM and CONT to its group, KILL to what is left.
    * @param graceMs from TERM to KILL; 0: KILL at once.
    */
   end(graceMs: number): Promise<void> {
@@ -92,7 +92,11 @@ export class Daemon {
   }
 
   async #end(graceMs: number): Promise<void> {
-    if (graceMs > 0 && signalProcess(-this.pid, "SIGTERM")) await this.#gone(performance.now() + graceMs);
+    if (graceMs > 0 && signalProcess(-this.pid, "SIGTERM")) {
+      // Who is stopped hears of TERM when it is continued.
+      signalProcess(-this.pid, "SIGCONT");
+      await this.#gone(performance.now() + graceMs);
+    }
     for (let round = 0; round < killRoundsMax && !this.#isGone(); round++) {
       for (const pid of this.living()) signalProcess(pid, "SIGKILL");
       await this.#gone(performance.now() + lookEveryMs);

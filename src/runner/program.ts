@@ -256,7 +256,7 @@ function readRest(output: Output): void {
 }
 
 /** Sends a signal (0: none). False: there is no such process or group. */
-export function signalProcess(pid: number, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
+export function signalProcess(pid: number, signal: "SIGTERM" | "SIGCONT" | "SIGKILL" | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch (error) {

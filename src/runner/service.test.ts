@@ -307,6 +307,14 @@ describe("a daemon whose instance ends", () => {
     expect(await service.trial.exited()).toBe(0);
   });
 
+  test("hears TERM when it is stopped, too", async () => {
+    await using service = await ServiceTrial.open({ script: `${helloDaemon} console.log("pid " + process.pid);` });
+    await service.trial.until(() => service.lines.some((line) => line.startsWith("pid ")));
+    process.kill(numberIn(service, "pid "), "SIGSTOP");
+    await service.stop();
+    expect(service.lines.at(-1)).toBe("leaving");
+  });
+
   test("gets TERM when the link is gone, too", async () => {
     const script = `${helloDaemon} process.prependListener("SIGTERM", () => require("node:fs").writeFileSync("left", "yes"));`;
     await using service = await ServiceTrial.open({ script });
