@@ -21,6 +21,7 @@ const calm: ScaleView = {
   stable: 0,
   panic: 0,
   peak: 0,
+  calls: 1,
   nowMs: 0,
 };
 
@@ -33,6 +34,12 @@ describe("functions", () => {
     ["nobody calls, and none is there: none", { ready: 0 }, 0],
     ["nobody calls, none is there, and the window remembers what was: none", { ready: 0, stable: 0.3, panic: 2 }, 0],
     ["nobody calls: the last one is left to its idleness", { ready: 3 }, 1],
+    [
+      "nobody calls, and those that were idle have left: none in their place, whatever the window remembers",
+      { ready: 3, stable: 50, calls: 0 },
+      3,
+    ],
+    ["somebody calls, and the window asks for more than are left: as many", { ready: 3, stable: 50 }, 5],
     ["demand that fits: what there is", { stable: 6 }, 1],
     ["demand over 70 %: one more while there is a processor for it", { stable: 7.5 }, 2],
     ["demand over 70 % of two: no more than processors", { ready: 2, stable: 19 }, 2],

@@ -50,6 +50,8 @@ export interface ScaleView {
   readonly panic: number;
   /** The most of them at once in the long window. */
   readonly peak: number;
+  /** Functions that run or wait now. */
+  readonly calls: number;
   readonly nowMs: number;
 }
 
@@ -100,9 +102,12 @@ function panicAfter(view: ScaleView, limits: ScaleLimits, before: Panic | undefi
 
 function wantedByWindows(view: ScaleView, limits: ScaleLimits, panic: Panic | undefined): number {
   // From nothing, only what waits starts an instance: the last one was stopped for being idle, whatever the windows remember.
-  if (view.ready + view.starting === 0 && view.waitingCalls === 0) return 0;
+  const present = view.ready + view.starting;
+  if (present === 0 && view.waitingCalls === 0) return 0;
   const stable = instancesFor(view.stable, limits);
-  return panic === undefined ? stable : Math.max(stable, panic.most, instancesFor(view.panic, limits));
+  const wanted = panic === undefined ? stable : Math.max(stable, panic.most, instancesFor(view.panic, limits));
+  // Those that were idle leave before the windows have forgotten their work: while there is none they are not replaced.
+  return view.calls === 0 ? Math.min(wanted, present) : wanted;
 }
 
 /** Room that is missing now is made now. */

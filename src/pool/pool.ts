@@ -270,6 +270,7 @@ export class Pool {
       panic,
       // Only what shrinks asks for it: it is looked for in all samples.
       peak: shrink ? this.#demand.peak : 0,
+      calls: this.#demandNow(),
       nowMs: performance.now(),
     };
   }
