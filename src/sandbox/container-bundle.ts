@@ -92,7 +92,7 @@ export class ContainerBundle {
     const run = runCommand(this.#tools.runtime, { id: groupName(instance), folder: this.#folder, pidFile });
     const mounts = this.#shared.mounts();
     this.#mounts = mounts;
-    if (app === undefined) mounts?.hurry();
+    if (app === undefined) void mounts?.hurry();
     const bornInGroups = groupPath === undefined || groups.births.every(({ version }) => version === 1);
     return {
       command: [...(mounts?.prefix ?? []), ...run],

@@ -62,7 +62,7 @@ asRoot("what is mounted in it is seen in it alone, paths with spaces too", async
 
 asRoot("what is bound in a hurry is bound as mount(8) does it, read-only, and a refusal is told", async () => {
   const mounts = open();
-  mounts.hurry();
+  await mounts.hurry();
   await mounts.bind([bind(), { ...bind(), source: join(folder, "target"), target: join(folder, "lists"), options: ["rbind"] }]);
   expect(runIn(mounts, "cat", join(folder, "lists/file"))).toBe("of the source");
   const written = Bun.spawnSync([...mounts.prefix, "touch", join(folder, "lists/new")]);
@@ -74,7 +74,7 @@ asRoot("what is bound in a hurry is bound as mount(8) does it, read-only, and a 
 
 asRoot("where the process that binds in a hurry was ended, mount(8) does it", async () => {
   const mounts = open();
-  mounts.hurry();
+  await mounts.hurry();
   await mounts.bind([]);
   const pids = new Bun.Glob("*/cmdline").scanSync({ cwd: "/proc", onlyFiles: false });
   const parent = String(process.pid);

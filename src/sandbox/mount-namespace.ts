@@ -90,9 +90,18 @@ export class MountNamespace {
     });
   }
 
-  /** Keeps a process ready that binds in a fraction of the time, from now on, if this machine lets it. */
-  hurry(): void {
-    this.#mounter ??= new Mounter(this.prefix);
+  /**
+   * Keeps a process ready that binds in a fraction of the time, if this machine lets it. It enters by the shell's number, so the shell has to
+   * have answered: before, it is still in the machine's own namespace.
+   */
+  async hurry(): Promise<void> {
+    if (this.#mounter !== undefined) return;
+    try {
+      await this.run(":");
+      this.#mounter ??= new Mounter(this.prefix);
+    } catch {
+      // It was ended: nothing is mounted any more, in a hurry or not.
+    }
   }
 
   /** Binds in the order given, at once if it can. @throws Error with the kernel's or mount(8)'s words. */
