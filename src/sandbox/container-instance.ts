@@ -9,7 +9,6 @@ import { FrozenGuard } from "./frozen-guard.ts";
 import {
   endProcess,
   type InstanceGroups,
-  joinInstanceGroups,
   limitGroups,
   makeGroups,
   noGroups,
@@ -207,7 +206,12 @@ export class Container implements RunnerProcess {
     );
     void runtime.stdin.end();
     this.#runtime = runtime;
-    if (!joined) await joinInstanceGroups(this.#groups, runtime.pid).catch(() => {});
+    if (!joined) {
+      // Moved later, it may have begun a container that is in none of them, and under no limit.
+      runtime.kill("SIGKILL");
+      await runtime.exited;
+      throw new Error("its runtime cannot be put into its control groups");
+    }
     const silent = keepTail(runtime.stderr, (text) => (this.#lastWords = text));
     let initWords = "";
     const initSilent = keepTail(runtime.stdout, (text) => (initWords = text));

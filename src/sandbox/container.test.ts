@@ -6,7 +6,7 @@ import { eventually } from "../../tests/eventually.ts";
 import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 import { ContainerTrial, confinementOf, makeFolder } from "./container-trial.ts";
 import { openContainers } from "./container.ts";
-import { detectMemoryAccounting } from "./instance-groups.ts";
+import { detectMemoryAccounting, makeGroups, removeInstanceGroups } from "./instance-groups.ts";
 import { readMounts } from "./mounts.ts";
 import { mappedUser } from "./oci-config.ts";
 import { processStart, processState } from "./process-figures.ts";
@@ -337,6 +337,16 @@ describe.each(runtimes)("a container by %s", (runtime) => {
     container.process.kill();
     expect(await container.process.ended).toMatch(/^was (ended before it was started|killed by SIGKILL)$/);
     await expect(container.process.confine(confinementOf(trial.app))).rejects.toThrow();
+    await container.process.remove();
+    expect(groupsOf(container.instance)).toEqual([]);
+  });
+
+  (hasGroups ? inContainers : test.skip)("does not start where it would be outside of its control groups", async () => {
+    await using trial = new ContainerTrial({ runtime });
+    const container = await trial.start(`say("up");`, confinementOf(trial.app));
+    // The same groups, which are gone when it comes to starting the runtime.
+    removeInstanceGroups(makeGroups(container.instance, "container"));
+    expect(await container.process.ended).toMatch(/^could not be started: .*control groups/);
     await container.process.remove();
     expect(groupsOf(container.instance)).toEqual([]);
   });
