@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { answerModule } from "./answering.ts";
 import { type AppFolder, appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
-import { gone } from "./process-tree.ts";
+import { continueIfThere, gone } from "./process-tree.ts";
 import { type Serving, serve, startRequest } from "./serving.ts";
 
 const slowApp = (name: string): AppFolder =>
@@ -86,7 +86,7 @@ describe("a runner that is killed", () => {
     if (runner === undefined) throw new Error("there is no runner");
     process.kill(runner.pid, "SIGSTOP");
     expect((await fetch(`${host.url}/frozen/quick`)).status).toBe(504);
-    process.kill(runner.pid, "SIGCONT");
+    continueIfThere(runner.pid);
     await eventually("it serves again", async () => (await fetch(`${host.url}/frozen/quick`)).status === 200);
   });
 });

@@ -30,6 +30,15 @@ export function isAlive(pid: number): boolean {
   return found !== undefined && found.state !== "Z";
 }
 
+/** Continues a process that was stopped, where its host has not ended it meanwhile. */
+export function continueIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch {
+    // It is gone.
+  }
+}
+
 /** Waits until none of these processes runs. */
 export async function gone(pids: readonly number[], withinMs?: number): Promise<void> {
   await eventually(`processes ${pids.join(", ")} are gone`, () => !pids.some(isAlive), withinMs);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { appOf } from "./app-folder.ts";
 import { eventually } from "./eventually.ts";
+import { continueIfThere } from "./process-tree.ts";
 import { connectRaw, sendRaw } from "./raw-http.ts";
 import { type Serving, serve, serveInVain, startRequest } from "./serving.ts";
 
@@ -255,7 +256,7 @@ describe("a daemon", () => {
       });
       expect(answering.has(String(stopped))).toBe(false);
     } finally {
-      process.kill(stopped, "SIGCONT");
+      continueIfThere(stopped);
     }
     await host.logged("its end", ({ event }) => event === "instance-stopped");
   });
