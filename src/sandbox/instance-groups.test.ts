@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireThat } from "../../tests/system-tools.ts";
+import { endThread, threadThatWaits } from "../../tests/waiting-thread.ts";
 import { type Controller, controllerFolder, type FoundController, ownGroupFiles } from "./control-groups.ts";
 import { groupName, isAbandoned } from "./group-names.ts";
 import {
@@ -162,6 +163,14 @@ describe("the kernel's own groups", () => {
     expect(() => spawnInGroups(groups, (options) => Bun.spawn(["/nonexistent/program"], { ...options }))).toThrow();
     expect(readFileSync("/proc/self/cgroup", "utf8")).toBe(before);
     expect(removeInstanceGroups(groups)).toBe(true);
+  });
+
+  requireGroups("a thread of the host's own that is born meanwhile is not left in them", async () => {
+    const groups = makeGroups(crypto.randomUUID(), "process");
+    const { started: worker } = spawnInGroups(groups, threadThatWaits);
+    for (const { folder } of groups.births) expect(readFileSync(join(folder, "cgroup.procs"), "utf8")).toBe("");
+    expect(removeInstanceGroups(groups)).toBe(true);
+    await endThread(worker);
   });
 
   requireGroups("who was not born in them can be moved there", async () => {

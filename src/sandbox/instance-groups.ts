@@ -14,7 +14,7 @@
  *
  * Limits are set when the runner is there: while it is born the host's own thread is in its groups, which no quota may stop.
  */
-import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Controller, type ControllerPlace, controllers, findController, type FoundController } from "./control-groups.ts";
@@ -22,13 +22,12 @@ import { countWhatIsBelow, limitCpu, limitMemory, limitPids, weighLess } from ".
 import { cpuLimitWords, memoryLimitWords, notHeldWords, pidsLimitWords } from "./limit-words.ts";
 import { groupName } from "./group-names.ts";
 import { readProcesses, removeGroup, type SpawnOptions } from "./memory-slots.ts";
+import { bringHome, prepareHome, stepHome, stepInto } from "./own-threads.ts";
 import type { InstanceContent, InstanceLimits } from "./sandbox.ts";
 import type { UsageFolder, UsageFolders } from "./usage.ts";
 
 /** How deep groups are looked through when an instance's are removed. */
 const depthMax = 3;
-/** In `tasks`: the thread that writes. */
-const self = Buffer.from("0");
 
 export interface InstanceGroups {
   /** Where the runner belongs. */
@@ -137,12 +136,15 @@ export function limitGroups(
 export function spawnInGroups<T>(groups: InstanceGroups, start: (options: SpawnOptions) => T): { started: T; joined: boolean } {
   const v1 = groups.births.filter(({ version }) => version === 1);
   const v2 = groups.births.find(({ version }) => version === 2);
-  const home: string[] = [];
+  const entered: Birth[] = [];
   try {
-    const joined = v1.every((birth) => stepInto(birth.folder) && home.push(birth.home) > 0);
+    const joined = v1.every((birth) => enter(birth) && entered.push(birth) > 0);
     return { started: start(v2 === undefined ? {} : { cgroup: v2.folder }), joined };
   } finally {
-    for (const folder of home) stepInto(folder);
+    for (const birth of entered) {
+      stepHome(birth.home);
+      bringHome(birth.folder, birth.home);
+    }
   }
 }
 
@@ -154,7 +156,7 @@ export async function joinInstanceGroups(groups: InstanceGroups, pid: number): P
   await Promise.all(groups.births.map(({ folder }) => writeFile(join(folder, "cgroup.procs"), `${pid}`)));
 }
 
-/** Every process that is in an instance's groups. */
+/** Every process that is in an instance's groups, but this one. */
 export function processesOfInstance(groups: InstanceGroups): number[] {
   return [...new Set(groups.folders.flatMap((folder) => groupsBelow(folder).flatMap(readProcesses)))];
 }
@@ -228,12 +230,13 @@ class Making implements InstanceGroups {
   }
 }
 
-/** Moves this thread. */
-function stepInto(folder: string): boolean {
+/** Moves this thread into an instance's group. */
+function enter({ folder, home }: Birth): boolean {
   try {
+    prepareHome(home);
     const tasks = openSync(join(folder, "tasks"), "w");
     try {
-      writeSync(tasks, self, 0, 1, 0);
+      stepInto(tasks);
     } finally {
       closeSync(tasks);
     }

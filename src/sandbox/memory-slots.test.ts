@@ -1,8 +1,9 @@
 import { afterAll, expect } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { limitGroups, makeGroups, processesOfInstance, removeInstanceGroups } from "./instance-groups.ts";
 import { MemorySlots, type MemorySlot } from "./memory-slots.ts";
 import { requireThat } from "../../tests/system-tools.ts";
+import { endThread, threadThatWaits } from "../../tests/waiting-thread.ts";
 
 const groups = makeGroups(crypto.randomUUID(), "process");
 const place = groups.programs;
@@ -43,6 +44,17 @@ requirePlace("the spawner itself stays where it was", async () => {
   program?.kill("SIGKILL");
   await program?.exited;
   slot?.close();
+});
+
+requirePlace("a thread of the spawner's own that is born meanwhile is no process of the slot, and does not stay in it", async () => {
+  const slots = new MemorySlots(place?.version ?? 1, place?.folder ?? "");
+  const slot = slots.take();
+  const worker = slot?.spawn(threadThatWaits);
+  expect(slot?.processes()).toEqual([]);
+  expect(processesOfInstance(groups)).toEqual([]);
+  slot?.close();
+  expect(readdirSync(place?.folder ?? "", { withFileTypes: true }).filter((entry) => entry.isDirectory())).toEqual([]);
+  if (worker !== undefined) await endThread(worker);
 });
 
 requirePlace("a program over its instance's memory is killed by the kernel, and the slot knows", async () => {

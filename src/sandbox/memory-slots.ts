@@ -8,6 +8,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, rmdirSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { controllerFolder, ownGroupFiles } from "./control-groups.ts";
+import { bringHome, prepareHome, stepHome, stepInto } from "./own-threads.ts";
 
 /**
  * What earlier programs left in a slot (page cache; kernel memory that is freed late, up to 2 MiB under load): beyond
@@ -16,8 +17,6 @@ import { controllerFolder, ownGroupFiles } from "./control-groups.ts";
 const leftBytesMax = 32 * 1024 * 1024;
 
 const reset = Buffer.from("0");
-/** In `tasks`: the thread that writes. */
-const self = Buffer.from("0");
 const shared = Buffer.alloc(4096);
 
 /** For `Bun.spawn`. */
@@ -65,7 +64,7 @@ class SlotV1 implements MemorySlot {
 
   constructor(folder: string) {
     this.#folder = folder;
-    homeTasks();
+    prepareHome(home());
     this.#tasks = openSync(join(folder, "tasks"), "w");
     this.#peak = openSync(join(folder, "memory.max_usage_in_bytes"), "r+");
     this.#usage = openSync(join(folder, "memory.usage_in_bytes"), "r");
@@ -74,11 +73,11 @@ class SlotV1 implements MemorySlot {
   }
 
   spawn<T>(start: (options: SpawnOptions) => T): T {
-    writeSync(this.#tasks, self, 0, 1, 0);
+    stepInto(this.#tasks);
     try {
       return start({});
     } finally {
-      writeSync(homeTasks(), self, 0, 1, 0);
+      stepHome(home());
     }
   }
 
@@ -88,7 +87,10 @@ class SlotV1 implements MemorySlot {
   }
 
   processes(): number[] {
-    return readProcesses(this.#folder);
+    const found = readGroup(this.#folder);
+    if (!found.includes(process.pid)) return found;
+    bringHome(this.#folder, home());
+    return found.filter(isOther);
   }
 
   wasOutOfMemory(): boolean {
@@ -275,11 +277,15 @@ export function removeGroup(folder: string): boolean {
   }
 }
 
-/**
- * Processes of a group. Opened anew each time: version 1 answers reads of an open `cgroup.procs` from a list that may be
- * a second old.
- */
+/** Processes of a group that may be ended: all but this one, of which a thread may be there for the moment in which it spawns. */
 export function readProcesses(folder: string): number[] {
+  return readGroup(folder).filter(isOther);
+}
+
+const isOther = (pid: number): boolean => pid !== process.pid;
+
+/** Opened anew each time: version 1 answers reads of an open `cgroup.procs` from a list that may be a second old. */
+function readGroup(folder: string): number[] {
   let file: number;
   try {
     file = openSync(join(folder, "cgroup.procs"), "r");
@@ -296,14 +302,13 @@ export function readProcesses(folder: string): number[] {
   }
 }
 
-let home: number | undefined;
+let ownGroup: string | undefined;
 
-/** Where this process's own threads belong, of version 1. One descriptor for all slots: each is one that every program inherits and closes. */
-function homeTasks(): number {
-  if (home !== undefined) return home;
-  const place = controllerFolder("memory", ownGroupFiles());
-  if (place === undefined) throw new Error("Cannot find the memory group of this process");
-  return (home = openSync(join(place.folder, "tasks"), "w"));
+/** This process's own memory group, of version 1. */
+function home(): string {
+  const group = (ownGroup ??= controllerFolder("memory", ownGroupFiles())?.folder);
+  if (group === undefined) throw new Error("Cannot find the memory group of this process");
+  return group;
 }
 
 function readNumber(file: number): number {
