@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { groupName } from "../sandbox/group-names.ts";
 import { limitGroups, makeGroups, removeInstanceGroups } from "../sandbox/instance-groups.ts";
 import { processState } from "../sandbox/process-figures.ts";
 import { requireRoot } from "../../tests/system-tools.ts";
@@ -349,7 +350,8 @@ describe("a daemon whose instance ends", () => {
   });
 
   test("gets TERM from its runner that got TERM, in a container", async () => {
-    await using service = await ServiceTrial.open({ environment: { UROCKET_CONTAINER: "urocket-1-2-a" } });
+    // Its name is of a host that lives: hosts of other tests end what is left of those that do not.
+    await using service = await ServiceTrial.open({ environment: { UROCKET_CONTAINER: groupName("a") } });
     process.kill(service.trial.pid, "SIGTERM");
     await service.trial.gone.promise;
     expect(service.lines.at(-1)).toBe("leaving");
