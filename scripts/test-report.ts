@@ -23,11 +23,30 @@ export class TestReport {
   readonly skipped: SkippedTest[] = [];
   /** Each failure with what was said of it, which lies far up in a long run's output. */
   readonly failures: FailedTest[] = [];
+  /** Of a run whose failed files were run again: what failed only the first time. */
+  readonly unsteady: FailedTest[] = [];
+  readonly #passedIn = new Map<string, number>();
   #said: string[] = [];
   #file = "";
   #rest = "";
   /** At the end of a long run bun repeats what was skipped and what failed. */
   #repeating = false;
+
+  get failedFiles(): readonly string[] {
+    return [...new Set(this.failures.map(({ file }) => file))];
+  }
+
+  /** Takes what the files that failed did when they were run again: what did not fail then is unsteady. */
+  settle(again: TestReport): void {
+    const stillFails = ({ file, name }: FailedTest): boolean =>
+      again.failures.some((failure) => failure.file === file && withoutTime(failure.name) === withoutTime(name));
+    this.unsteady.push(...this.failures.filter((failure) => !stillFails(failure)));
+    // A hook that failed has kept other tests of its file from running.
+    for (const file of this.failedFiles) this.passed -= this.#passedIn.get(file) ?? 0;
+    this.passed += again.passed;
+    this.failed = again.failed;
+    this.failures.splice(0, Infinity, ...again.failures);
+  }
 
   read(text: string): void {
     const lines = (this.#rest + text).split("\n");
@@ -43,6 +62,7 @@ export class TestReport {
     if (skipped !== undefined && !this.#repeating) this.skipped.push({ file: this.#file, name: skipped });
     const failed = /^\(fail\) (.*)$/.exec(line)?.[1];
     if (failed !== undefined && !this.#repeating) this.failures.push({ file: this.#file, name: failed, said: this.#said });
+    if (line.startsWith("(pass) ")) this.#passedIn.set(this.#file, (this.#passedIn.get(this.#file) ?? 0) + 1);
     if (file !== undefined || /^\((?:pass|fail|skip|todo)\) /.test(line)) this.#said = [];
     else this.#said = [...this.#said, line].slice(-saidAtMost);
     const [, count = "0", what] = /^ {1,}(\d+) (pass|fail)$/.exec(line) ?? [];
@@ -50,6 +70,9 @@ export class TestReport {
     if (what === "fail") this.failed += Number(count);
   }
 }
+
+/** A test's name without "[12.3ms]". */
+const withoutTime = (name: string): string => name.replace(/ \[[\d.]+m?s\]$/, "");
 
 /** Every skipped test once, by file. */
 export function skippedLines(skipped: readonly SkippedTest[]): readonly string[] {
