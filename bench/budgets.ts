@@ -1,6 +1,7 @@
 /**
- * All budgets, and how the figures of the program-per-request path are held against them (other measures judge their own, beside them). A budget is a ratio to a
- * peer or to the limit of the same run wherever it can be, since absolute figures are the machine's as much as ours.
+ * All budgets, and how the figures of the program-per-request path are held against them (other measures judge their own,
+ * beside them). A budget is a ratio to a peer or to the limit of the same run wherever it can be, since absolute figures are
+ * the machine's as much as ours.
  */
 import type { Comparison, Line } from "./measure/comparison.ts";
 import { summarize } from "./measure/comparison.ts";

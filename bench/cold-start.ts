@@ -1,6 +1,7 @@
 /**
- * `cold-start`: from scaled to zero to the first answered byte, by a waiting spare, without one, and from a frozen instance, in processes
- * and in containers; beside it what starting a process or a container for the answer takes at the least. Then what idle instances and an idle host take of memory.
+ * `cold-start`: from scaled to zero to the first answered byte, by a waiting spare, without one, and from a frozen instance, in
+ * processes and in containers; beside it what starting a process or a container for the answer takes at the least. Then what
+ * idle instances and an idle host take of memory.
  */
 import { join } from "node:path";
 import { atMost, budgets, notMeasured, type Verdict } from "./budgets.ts";

@@ -27,7 +27,8 @@ export async function tellingServer(where: Pick<OwnNetwork, "command">, address:
 
 /**
  * As whom the server sees somebody from here; undefined: it was not reached.
- * @param patienceS for what is refused without a word; a refusal that is told is known at once, and an answer comes, however slow the machine.
+ * @param patienceS for what is refused without a word; a refusal that is told is known at once, and an answer comes, however
+ *   slow the machine.
  */
 export function askServer(
   where: Pick<OwnNetwork, "attempt">,

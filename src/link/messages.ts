@@ -176,10 +176,10 @@ export interface CallHead {
 
 /**
  * Host → runner: a client has connected to a listener. `data` of the host holds whole lines, each with its "\n"; `data` of the
- * runner the answers, each with its "\n", in order. `end` from the host: no line follows (the client's half-close); `end` from the
- * runner: no answer follows. `reset` of either side ends it at once. Windows as for bodies. Without `listener` it is a connection to
- * the daemon's port: the runner's first `data` has no bytes and tells that the daemon has taken it, `end` half-closes it on its side, and it
- * is over when both sides have ended.
+ * runner the answers, each with its "\n", in order. `end` from the host: no line follows (the client's half-close); `end` from
+ * the runner: no answer follows. `reset` of either side ends it at once. Windows as for bodies. Without `listener` it is a
+ * connection to the daemon's port: the runner's first `data` has no bytes and tells that the daemon has taken it, `end`
+ * half-closes it on its side, and it is over when both sides have ended.
  */
 export interface ConnectHead {
   /** Position in the load's `listeners`. Absent: a connection to the daemon's port, whose bytes go both ways as they are. */

@@ -1,6 +1,7 @@
 /**
- * One look at a daemon, by the address that others reach it at: whether its health path answers 2xx; or, where it has none, its port
- * takes connections, and if that is not to be trusted, whether it says anything at all. A connection of our own and eight lines of HTTP: `fetch` would be loaded for it alone, and a cold start waits for it.
+ * One look at a daemon, by the address that others reach it at: whether its health path answers 2xx; or, where it has none, its
+ * port takes connections, and if that is not to be trusted, whether it says anything at all. A connection of our own and eight
+ * lines of HTTP: `fetch` would be loaded for it alone, and a cold start waits for it.
  */
 import type { Socket } from "bun";
 import { formatDuration } from "../core/units.ts";

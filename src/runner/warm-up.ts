@@ -1,6 +1,6 @@
 /**
- * What a spare runner does while nobody needs it: it loads what serves functions and daemons and calls a function of its own, so that the app
- * that takes it pays for its own code alone.
+ * What a spare runner does while nobody needs it: it loads what serves functions and daemons and calls a function of its own,
+ * so that the app that takes it pays for its own code alone.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Channel, hostFrameBytesMax } from "../link/channel.ts";

@@ -6,12 +6,12 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { copySecrets, makeBundle, makeFolder, ownData } from "./container-files.ts";
 import type { Prepared } from "./container-instance.ts";
-import { removeEmpty, runtimeGroupRoots } from "./container-leftovers.ts";
 import { insideRunner, isOwnSource, runnerSource } from "./container-paths.ts";
 import { inside, type RootPlan } from "./container-root.ts";
 import type { ContainerTools } from "./container-tools.ts";
 import { groupName } from "./group-names.ts";
 import type { InstanceGroups } from "./instance-groups.ts";
+import { removeGroup } from "./memory-slots.ts";
 import type { MountNamespace } from "./mount-namespace.ts";
 import { type MountLine, readMounts, readOnlyLines } from "./mounts.ts";
 import type { Network, NetworkSlot } from "./network.ts";
@@ -144,7 +144,7 @@ export class ContainerBundle {
     }
     await this.#mounts?.unmount(this.#attached).catch(() => {});
     if (this.#tools.runtime.name === "runc")
-      for (const root of runtimeGroupRoots()) removeEmpty(join(root, groupName(this.#options.instance)));
+      for (const root of runcGroupRoots()) removeGroup(join(root, groupName(this.#options.instance)));
     await Promise.all([
       this.#slot?.remove(),
       ...[this.#folder, this.#slots].map((folder) => rm(folder, { recursive: true, force: true }).catch(() => {})),
@@ -227,4 +227,12 @@ export class ContainerBundle {
     }
     return sources;
   }
+}
+
+/**
+ * Where runc makes a group of its own for each container: version 1 of devices alone, which is all that it sees. The others are
+ * the instance's (instance-groups.ts).
+ */
+function runcGroupRoots(): string[] {
+  return readMounts().flatMap(({ type, superOptions, point }) => (type === "cgroup" && superOptions.includes("devices") ? [point] : []));
 }

@@ -3,10 +3,9 @@
  * each ends by itself when its link does; what does not (it never looks, say) is ended by the next host. All of it carries its host's
  * pid and start time, and nothing else is touched.
  */
-import { readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { isAbandoned } from "./group-names.ts";
 import { endProcess } from "./instance-groups.ts";
-import { readMounts } from "./mounts.ts";
 
 /** Of the environment of every process that a container starts with. */
 const mark = "UROCKET_CONTAINER=";
@@ -48,23 +47,5 @@ function containerOf(pid: number): string | undefined {
   } catch {
     // Gone, or somebody else's, who then is no container of ours either.
     return undefined;
-  }
-}
-
-/**
- * Where runc makes a group of its own for each container: version 1 of devices alone, which is all that it sees. The others are
- * the instance's (instance-groups.ts).
- */
-export function runtimeGroupRoots(): string[] {
-  return readMounts().flatMap(({ type, superOptions, point }) => (type === "cgroup" && superOptions.includes("devices") ? [point] : []));
-}
-
-/** Removes a group in which no process is. False: there is one. */
-export function removeEmpty(folder: string): boolean {
-  try {
-    rmdirSync(folder);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ENOENT";
   }
 }

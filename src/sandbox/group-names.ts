@@ -1,7 +1,7 @@
 /**
- * Whose a run folder, control group, container, network namespace, link, bridge or nftables table is. Each carries the mark of the host that made
- * it: pid and start time, and where the host has a pid namespace of its own, that too, because there a pid says nothing to others.
- * Only what carries the mark of a host that is provably gone is ever removed by another.
+ * Whose a run folder, control group, container, network namespace, link, bridge or nftables table is. Each carries the mark of
+ * the host that made it: pid and start time, and where the host has a pid namespace of its own, that too, because there a pid
+ * says nothing to others. Only what carries the mark of a host that is provably gone is ever removed by another.
  */
 import { readlinkSync } from "node:fs";
 import { processStart } from "./process-figures.ts";
