@@ -275,9 +275,9 @@ export class Pool {
     };
   }
 
-  /** Does what `decide` says. @param shrink whether it may also stop some. */
-  #adjust(shrink = false): void {
-    if (this.#closing) return;
+  /** Does what `decide` says. @param shrink whether it may also stop some. @returns how many instances it wants. */
+  #adjust(shrink = false): number {
+    if (this.#closing) return 0;
     const view = this.#view(shrink);
     const decision = decide(view, this.#limits, this.#panic);
     this.#panic = decision.panic;
@@ -286,6 +286,7 @@ export class Pool {
     // Those that do not answer have a place of their own each, so that there is always an end.
     const room = 2 * this.#limits.max - this.#fleet.members.all.length;
     this.#fleet.grow(Math.min(decision.want - view.ready - view.starting, room));
+    return decision.want;
   }
 
   #wakeFor(want: number): void {
@@ -317,9 +318,10 @@ export class Pool {
     if (this.#closing) return;
     if (this.#fleet.members.ejected) this.#fleet.members.sort();
     this.#demand.sample(this.#demandNow());
-    this.#adjust(tick % (shrinkEveryMs / sampleMs) === 0);
+    const want = this.#adjust(tick % (shrinkEveryMs / sampleMs) === 0);
     this.#fleet.recycleWorn(tick % (memoryLookMs / sampleMs) === 0);
-    if (this.#started) this.#fleet.settle();
+    // While there is work, who is there for headroom would be asked for again at once.
+    if (this.#started) this.#fleet.settle(this.#demand.panic > 0 ? want : 0);
     if (this.#quiet()) this.#rest();
   }
 

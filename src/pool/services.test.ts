@@ -11,6 +11,7 @@ import { detectMemoryAccounting } from "../sandbox/instance-groups.ts";
 import { type Network, openNetwork } from "../sandbox/network.ts";
 import { networkDefaults } from "../config/network-settings.ts";
 import { processSandbox } from "../sandbox/process.ts";
+import type { InstanceSample } from "../telemetry/instance-sample.ts";
 import type { InstanceLimits, InstanceUsage } from "../sandbox/sandbox.ts";
 import type { StrayOutput } from "./instance.ts";
 import { confinementOf } from "./pool-trial.ts";
@@ -166,6 +167,24 @@ const contained = requireContainers();
 describe("daemons in processes", () => {
   afterEach(() => trial.close());
 
+  test("that are there for headroom stay as long as there is work, and leave after it with the others", async () => {
+    await startTrial({ scale: { min: 0, max: 4, idleMs: 200 }, servicePlacesMax: 1 });
+    const busy = await trial.place();
+    const isSpare = ({ instance, state }: InstanceSample): boolean => instance !== busy.instance && state === "ready";
+    const spare = await eventually("there is headroom", () => trial.pool.instances().find(isSpare));
+    // Another that nobody works with is gone by then.
+    const other = new ServiceTrial({ scale: { min: 0, max: 1, idleMs: 500 } });
+    try {
+      await other.pool.start();
+      await eventually("it has been ended", () => other.stopped.length > 0);
+    } finally {
+      await other.close();
+    }
+    expect([trial.stopped, trial.pool.instances().map(({ instance }) => instance)]).toEqual([[], [busy.instance, spare.instance]]);
+    busy.release("sound");
+    await eventually("both are ended", () => trial.stopped.length === 2);
+  });
+
   test("have ports of their own, and take turns", async () => {
     await startTrial({ scale: { min: 3, max: 3 } });
     const told = [];
@@ -234,7 +253,7 @@ describe("daemons in processes", () => {
   test("begin in runners that were started ahead", async () => {
     const folder = mkdtempSync(join(tmpdir(), "spares-"));
     const sandbox = processSandbox();
-    const spares = new Spares({ sandbox, folder, count: 1 });
+    const spares = new Spares({ sandbox, folder, count: 1, refillAfterMs: 60_000 });
     try {
       await eventually("one is ready", () => spares.ready === 1);
       await startTrial({ sandbox, spares });
