@@ -187,6 +187,7 @@ test("a reload tells each app's outcome, problems first", () => {
       },
       { name: "b", folder: "/srv/b", outcome: "unchanged", problems: [] },
       { name: "c", folder: "/srv/c", outcome: "kept-old", problems: [{ severity: "error", file: "/srv/c/x.yaml", message: "Broken" }] },
+      { name: "given-up", folder: "/srv/d", outcome: "kept-old", problems: [] },
     ],
   } as const;
   expect(said((stream) => tellReloaded(stream, outcome, "/srv"))).toEqual([

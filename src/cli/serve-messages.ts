@@ -116,7 +116,9 @@ export function tellReloaded(stream: Stream, outcome: ReloadOutcome, folder: str
         stream.line(`${app.name}: unchanged`);
         break;
       case "kept-old":
-        complain(stream, { message: `${app.name}: the new version has errors; the one before it is still served` });
+        // Given up rather than wrong: there is nothing to mend.
+        if (app.problems.length > 0)
+          complain(stream, { message: `${app.name}: the new version has errors; the one before it is still served` });
         break;
     }
   }

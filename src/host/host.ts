@@ -100,6 +100,7 @@ export interface ReloadedApp {
   readonly name: string;
   readonly folder: string;
   readonly outcome: "reloaded" | "unchanged" | "kept-old";
+  /** Of "kept-old" none: the new version was given up, because the host stops, or because a newer one is there. */
   readonly problems: readonly Diagnostic[];
   /** Of "reloaded": from the change that was seen, or the request to reload, until the new version served, in ms. */
   readonly tookMs?: number;

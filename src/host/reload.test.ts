@@ -164,6 +164,62 @@ describe("a reload", () => {
     expect((await fetch(`${one.url}/id`)).status).toBe(200);
   }, 30_000);
 
+  const daemon = (answer: string): string => `
+Bun.serve({ hostname: process.env.HOST, port: process.env.PORT, fetch: () => new Response(${JSON.stringify(answer)}) });
+`;
+  const serviceOf = (cmd: string): string => `name: app\nservice: { cmd: ${cmd}, start: 1h }\n`;
+
+  test("whose daemon does not come up is overtaken by the next version, and that is no error", async () => {
+    write({ "urocket-service.yaml": serviceOf("bun server.ts"), "server.ts": daemon("one") });
+    const one = await start();
+    write({ "server.ts": `require("fs").writeFileSync("began", ""); setInterval(() => {}, 1000);` });
+    const stuck = outcomes(one);
+    await until(() => existsSync(join(folder, "began")));
+    write({ "server.ts": daemon("two") });
+    expect(await outcomes(one)).toEqual([["reloaded", undefined]]);
+    expect(await stuck).toEqual([["kept-old", undefined]]);
+    expect(await (await fetch(one.url)).text()).toBe("two");
+  }, 30_000);
+
+  test("of what has not changed meanwhile leaves the daemon that starts alone", async () => {
+    write({ "urocket-service.yaml": serviceOf("bun server.ts"), "server.ts": daemon("one") });
+    const one = await start();
+    const slow = `const fs = require("fs"); fs.appendFileSync("began", "x"); while (!fs.existsSync("go")) await Bun.sleep(10);`;
+    write({ "server.ts": slow + daemon("two") });
+    const reloaded = outcomes(one);
+    await until(() => existsSync(join(folder, "began")));
+    const again = outcomes(one);
+    write({ "server.ts": slow + daemon("two"), go: "" });
+    expect(await reloaded).toEqual([["reloaded", undefined]]);
+    expect(await again).toEqual([["unchanged", undefined]]);
+    expect(readFileSync(join(folder, "began"), "utf8")).toBe("x");
+  }, 30_000);
+
+  test("sees what mends a version that names other files, while it starts and when it has failed", async () => {
+    write({ "urocket-service.yaml": serviceOf("bun server.ts"), "server.ts": daemon("one") });
+    const seen: string[] = [];
+    const one = await start(["."], { watch: true, onReload: ({ outcome, problems }) => seen.push(`${outcome} ${problems.length}`) });
+    write({ "other.ts": `require("fs").writeFileSync("began", ""); setInterval(() => {}, 1000);` });
+    write({ "urocket-service.yaml": serviceOf("bun other.ts") });
+    await until(() => existsSync(join(folder, "began")));
+    write({ "other.ts": "process.exit(1);" });
+    await until(() => seen.includes("kept-old 1"));
+    expect(seen[0]).toBe("kept-old 0");
+    write({ "other.ts": daemon("two") });
+    await until(() => seen.includes("reloaded 0"));
+    expect(await (await fetch(one.url)).text()).toBe("two");
+  }, 30_000);
+
+  test("that is overtaken by a stop while its daemon starts is no error of the app's", async () => {
+    write({ "urocket-service.yaml": serviceOf("bun server.ts"), "server.ts": daemon("one") });
+    const one = await start();
+    write({ "server.ts": `require("fs").writeFileSync("began", ""); setInterval(() => {}, 1000);` });
+    const stuck = outcomes(one);
+    await until(() => existsSync(join(folder, "began")));
+    await one.stop();
+    expect(await stuck).toEqual([["kept-old", undefined]]);
+  }, 30_000);
+
   test("that is overtaken by a stop leaves no listener open", async () => {
     const service = (more: string): string => `name: app\nlisteners: [{ tcp: 0, function: f.ts#line }${more}]\n`;
     write({ "urocket-service.yaml": service(""), "f.ts": source("one") });

@@ -91,8 +91,16 @@ interface Serving {
   readonly folder: string;
   revision: Revision;
   fingerprint: string;
-  /** Of a version that is not served, because something is wrong with it. */
-  rejected: readonly string[];
+  /** Files of a version that is not served: because something is wrong with it, or not yet. */
+  untaken: readonly string[];
+}
+
+/** A new version whose first instance is not up yet. */
+interface Starting {
+  readonly revision: Revision;
+  readonly fingerprint: string;
+  /** A newer version is there, and this one was ended. */
+  overtaken: boolean;
 }
 
 class Host implements RunningHost {
@@ -118,7 +126,9 @@ class Host implements RunningHost {
   #stopping: Promise<void> | undefined;
   #reloading: Promise<ReloadOutcome> | undefined;
   /** The new version of a reload that is under way. */
-  #starting: Revision | undefined;
+  #starting: Starting | undefined;
+  /** One at a time, too: an app is never loaded twice at once. */
+  #overtaking: Promise<void> = Promise.resolve();
 
   constructor(settings: HostSettings, folder: HostFolder) {
     this.#settings = settings;
@@ -151,7 +161,7 @@ class Host implements RunningHost {
         folder: app.folder,
         revision,
         fingerprint: await fingerprint(revision.loaded, this.#settings.secretsFolder),
-        rejected: [],
+        untaken: [],
       });
     }
     await this.#listeners.open(revisions);
@@ -236,14 +246,18 @@ class Host implements RunningHost {
 
   async reload(askedAt = performance.now()): Promise<ReloadOutcome> {
     // One at a time; a change that comes meanwhile is seen by the next.
-    while (this.#reloading !== undefined) await this.#reloading.catch(() => {});
+    while (this.#reloading !== undefined) {
+      this.#overtaking = this.#overtaking.then(() => this.#overtake());
+      await this.#reloading.catch(() => {});
+      await this.#overtaking;
+    }
     this.#reloading = this.#reloadAll(askedAt);
     try {
       return await this.#reloading;
     } finally {
       this.#reloading = undefined;
       this.#removeBuilds();
-      if (this.#settings.watch && this.#draining === undefined && this.#stopping === undefined) this.#watchFiles();
+      this.#watchWhileServing();
     }
   }
 
@@ -292,7 +306,7 @@ class Host implements RunningHost {
 
   /** All that something is left of. */
   get #revisions(): readonly Revision[] {
-    const starting = this.#starting === undefined ? [] : [this.#starting];
+    const starting = this.#starting === undefined ? [] : [this.#starting.revision];
     return [...this.#serving.map(({ revision }) => revision), ...this.#retiring.keys(), ...starting];
   }
 
@@ -369,30 +383,38 @@ class Host implements RunningHost {
     const beside = others.map(({ loaded: { app } }) => app);
     const loaded = await this.#load(serving.folder, beside);
     if (loaded === undefined) return { outcome: "kept-old", problems: [] };
-    serving.rejected = loaded.ok ? [] : loaded.inputs;
+    // Watched until a version is taken, so that one whose daemon does not come up is tried again when it is mended.
+    serving.untaken = loaded.ok ? filesOf(loaded) : loaded.inputs;
     if (!loaded.ok) return { outcome: "kept-old", problems: loaded.problems };
     const print = await fingerprint(loaded, this.#settings.secretsFolder);
     if (print === serving.fingerprint) return { outcome: "unchanged", problems: loaded.warnings };
     if (this.#draining !== undefined || this.#stopping !== undefined) return { outcome: "kept-old", problems: [] };
     const old = serving.revision;
     let fresh: Revision | undefined;
+    let starting: Starting | undefined;
     try {
       await this.#sandboxes.prepare([loaded.app]);
-      fresh = this.#starting = this.#makeRevision(loaded, old);
+      fresh = this.#makeRevision(loaded, old);
+      starting = this.#starting = { revision: fresh, fingerprint: print, overtaken: false };
+      this.#watchWhileServing();
       const all = [...others, fresh];
       const router = new Router(all.flatMap((revision) => revision.routes));
       await this.#listeners.open(all);
       // Last of what may fail: with it the configured reply socket is the new version's.
       await startInstances(fresh);
       if (this.#stopping !== undefined) throw new Error("The host is stopping");
+      if (starting.overtaken) throw new Error("A newer version is there");
       this.#listeners.serve(all);
       serving.revision = fresh;
       serving.fingerprint = print;
+      serving.untaken = [];
       fresh.applyLimits();
       this.#route(router);
     } catch (error) {
       this.#listeners.giveUp();
       await fresh?.kill("its revision could not start");
+      // It failed by being ended, which is no error of the app's.
+      if (this.#stopping !== undefined || starting?.overtaken === true) return { outcome: "kept-old", problems: [] };
       return { outcome: "kept-old", problems: [...loaded.warnings, revisionProblem(error, loaded.app.file)] };
     } finally {
       this.#starting = undefined;
@@ -401,6 +423,25 @@ class Host implements RunningHost {
     this.#typeChecks?.check(loaded);
     this.#startSpares();
     return { outcome: "reloaded", problems: loaded.warnings };
+  }
+
+  /** Ends the start of a version that is out of date: a daemon that does not come up would keep what mends it waiting for its whole `start`. */
+  async #overtake(): Promise<void> {
+    const starting = this.#starting;
+    if (starting === undefined) return;
+    const { folder } = starting.revision.loaded.app;
+    const others = this.#serving.flatMap(({ folder: other, revision }) => (other === folder ? [] : [revision.loaded.app]));
+    try {
+      const loaded = await this.#load(folder, others);
+      // A file that was written and says the same is no newer version, or a daemon that writes one at its start would never come up.
+      if (loaded?.ok !== true || (await fingerprint(loaded, this.#settings.secretsFolder)) === starting.fingerprint) return;
+    } catch {
+      // The reload that follows meets the same, and tells it.
+      return;
+    }
+    if (this.#starting !== starting) return;
+    starting.overtaken = true;
+    await starting.revision.kill("a newer version is there");
   }
 
   /** Undefined: the host was stopped meanwhile. */
@@ -425,8 +466,12 @@ class Host implements RunningHost {
     if (this.#settings.docs) this.#docs = docsPages(this.#serving.map(({ revision }) => revision.loaded));
   }
 
+  #watchWhileServing(): void {
+    if (this.#settings.watch && this.#draining === undefined && this.#stopping === undefined) this.#watchFiles();
+  }
+
   #watchFiles(): void {
-    this.#watch.set(this.#serving.flatMap(({ revision: { loaded }, rejected }) => [...filesOf(loaded), ...rejected]));
+    this.#watch.set(this.#serving.flatMap(({ revision: { loaded }, untaken }) => [...filesOf(loaded), ...untaken]));
   }
 }
 
