@@ -23,6 +23,9 @@ export interface DaemonStart {
   readonly onLine: Readonly<Record<DaemonStream, TakeLine>>;
 }
 
+/** Who had to be killed, because TERM did not end it: the daemon, or only something that it started. */
+export type Late = "none" | "daemon" | "others";
+
 export interface DaemonEnding {
   /** "exited with status 1", "was killed by SIGSEGV"; "was killed", where a limit is named besides. */
   readonly words: string;
@@ -40,7 +43,7 @@ export class Daemon {
   readonly #output: DaemonOutput;
   readonly #slot: MemorySlot | undefined;
   readonly #mark: string;
-  #over: Promise<void> | undefined;
+  #over: Promise<Late> | undefined;
   #ending: DaemonEnding | undefined;
   /** When its own process has ended and what it wrote until then is told. Whatever it started may live on. */
   readonly exited: Promise<void>;
@@ -86,16 +89,19 @@ export class Daemon {
   /**
    * Ends it with everything that it started: TERM and CONT to its group, KILL to what is left.
    * @param graceMs from TERM to KILL; 0: KILL at once.
+   * @returns who outlived the grace.
    */
-  end(graceMs: number): Promise<void> {
+  end(graceMs: number): Promise<Late> {
     return (this.#over ??= this.#end(graceMs));
   }
 
-  async #end(graceMs: number): Promise<void> {
+  async #end(graceMs: number): Promise<Late> {
+    let late: Late = "none";
     if (graceMs > 0 && signalProcess(-this.pid, "SIGTERM")) {
       // Who is stopped hears of TERM when it is continued.
       signalProcess(-this.pid, "SIGCONT");
       await this.#gone(performance.now() + graceMs);
+      if (!this.#isGone()) late = this.hasExited ? "others" : "daemon";
     }
     for (let round = 0; round < killRoundsMax && !this.#isGone(); round++) {
       for (const pid of this.living()) signalProcess(pid, "SIGKILL");
@@ -105,6 +111,7 @@ export class Daemon {
     await this.#output.close();
     // What its slot counted of a kill the host reads too, and removes it with the instance.
     if (this.ending.limit === undefined) this.#slot?.close();
+    return late;
   }
 
   /** Resolves when nothing of it is left, or at some time. */

@@ -132,8 +132,9 @@ function failureWords({ spec, log }: ServiceStart, daemon: Daemon, port: number,
   const said = lastWordsOf(log);
   switch (outcome.found) {
     case "late": {
-      const misplaced = misplacedWords(spec, port, listeningAddresses(daemon.living()));
-      const where = misplaced === undefined ? "" : `; ${misplaced}`;
+      const listening = listeningAddresses(daemon.living());
+      const advice = listening.length === 0 ? "have it listen on $HOST:$PORT" : misplacedWords(spec, port, listening);
+      const where = advice === undefined ? "" : `; ${advice}`;
       return `${begin} within ${formatDuration(spec.startTimeoutMs)}: ${outcome.detail}${where}${said}`;
     }
     case "exited":

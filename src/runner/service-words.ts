@@ -1,4 +1,5 @@
-/** What is said of a daemon that is not found where it should be, and what to do about it. Pure. */
+/** What is said of a daemon that is not found where it should be, or does not leave, and what to do about it. Pure. */
+import { formatDuration } from "../core/units.ts";
 import type { ServiceSpec } from "../link/messages.ts";
 import type { ListeningAddress } from "../sandbox/listening-sockets.ts";
 import { authority } from "./service-look.ts";
@@ -16,6 +17,14 @@ export function misplacedWords(spec: ServiceSpec, port: number, listening: reado
   return spec.port === undefined
     ? `it listens on ${there}, and its PORT is ${port}: have it listen on $PORT; a daemon with a port of its own needs sandbox: container`
     : `it listens on ${there}, and its PORT is ${port}: have it listen on $PORT, or set service.port to ${first.port}`;
+}
+
+/** Who was killed because TERM had not ended it. */
+export function lateWords(late: "daemon" | "others", graceMs: number): string {
+  const grace = `${formatDuration(graceMs)} after TERM`;
+  return late === "daemon"
+    ? `The service had not exited ${grace} and was killed: have it exit on TERM`
+    : `What the service had started was still there ${grace} and was killed: have the service end it on TERM`;
 }
 
 /** The daemon's command as its author wrote it, for messages. */

@@ -144,7 +144,7 @@ describe("a daemon that does not come up", () => {
   test("in its time is told what the last look found", async () => {
     const message = await failure({ script: sleeper, spec: { startTimeoutMs: 300 } });
     expect(message).toMatch(
-      /^cannot bring up its service ".*" within 300ms: nothing listens on 127\.0\.0\.1:\d+; its last words: waiting$/,
+      /^cannot bring up its service ".*" within 300ms: nothing listens on 127\.0\.0\.1:\d+; have it listen on \$HOST:\$PORT; its last words: waiting$/,
     );
     const answers = "Bun.serve({ hostname: process.env.HOST, port: process.env.PORT, fetch: () => new Response('', { status: 503 }) });";
     expect(await failure({ script: answers, spec: { startTimeoutMs: 2000 } })).toContain("within 2s: GET /health answered 503");
@@ -345,8 +345,18 @@ describe("a daemon whose instance ends", () => {
     const pids = [numberIn(service, "far "), numberIn(service, "pid ")];
     expect(pids.map(isAlive)).toEqual([true, true]);
     await service.stop();
-    expect(service.lines.at(-1)).toBe("never");
+    expect(service.lines.slice(-2)).toEqual(["never", "The service had not exited 100ms after TERM and was killed: have it exit on TERM"]);
     expect(pids.map(isAlive)).toEqual([false, false]);
+  });
+
+  test("and leaves something behind that does not heed TERM is told of that", async () => {
+    const script = `${helloDaemon}
+      Bun.spawn(["sh", "-c", "trap : TERM; echo deaf; while :; do sleep 1; done"], { stdio: ["ignore", "inherit", "inherit"] });`;
+    await using service = await ServiceTrial.open({ script, spec: { graceMs: 100 } });
+    await service.trial.until(() => service.lines.includes("deaf"));
+    await service.stop();
+    const words = "What the service had started was still there 100ms after TERM and was killed: have the service end it on TERM";
+    expect(service.logs.at(-1)).toMatchObject({ text: words, level: "warn" });
   });
 
   test("gets TERM from its runner that got TERM, in a container", async () => {

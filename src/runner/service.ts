@@ -11,6 +11,7 @@ import { ServiceConnection } from "./service-connection.ts";
 import { afterLook, type Look, wellAtFirst } from "./service-health.ts";
 import { ServiceLog } from "./service-log.ts";
 import { lookAt } from "./service-look.ts";
+import { lateWords } from "./service-words.ts";
 import type { ServicePort } from "./service-port.ts";
 import { lookedAt, startService } from "./service-start.ts";
 
@@ -82,7 +83,9 @@ export class Service {
     this.drain();
     this.#givenUp.abort();
     await this.started;
-    await this.#daemon?.end(this.#spec.graceMs);
+    const late = await this.#daemon?.end(this.#spec.graceMs);
+    // Nobody would know otherwise why each stop and each reload takes that long.
+    if (late === "daemon" || late === "others") this.#log.warn(lateWords(late, this.#spec.graceMs));
     this.#log.end();
     this.#port?.release();
   }
