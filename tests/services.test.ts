@@ -186,6 +186,32 @@ describe("a daemon", () => {
     expect((await fetch(`${host.url}/pid`)).status).toBe(200);
   });
 
+  test("that falls silent in the midst of a stream, or with its client on a WebSocket, is cut off after service.idle", async () => {
+    const silent = `
+Bun.serve({
+  hostname: process.env.HOST,
+  port: Number(process.env.PORT),
+  idleTimeout: 0,
+  fetch(request, server) {
+    if (new URL(request.url).pathname === "/ws") return server.upgrade(request) ? undefined : new Response("no", { status: 400 });
+    return new Response(async function* () { yield "one word"; await new Promise(() => {}); });
+  },
+  websocket: { message() {}, idleTimeout: 0 },
+});
+`;
+    using app = appOf({ "urocket-service.yaml": "service: { cmd: bun daemon.ts, idle: 500ms }\n", "daemon.ts": silent });
+    await using host = await serve(app.folder);
+    const stream = fetch(`${host.url}/stream`).then((response) => response.text());
+    await expect(stream).rejects.toThrow();
+    const socket = new WebSocket(host.url.replace("http", "ws") + "/ws");
+    const closed = Promise.withResolvers<void>();
+    socket.addEventListener("close", () => closed.resolve());
+    await closed.promise;
+    const cut = (path: string) => host.logged(`the end of ${path}`, (line) => line["type"] === "exchange" && line["path"] === path);
+    expect(await cut("/stream")).toMatchObject({ status: 200, error: "deadline" });
+    expect(await cut("/ws")).toMatchObject({ status: 101, error: "deadline" });
+  }, 30_000);
+
   test("that is replaced goes on with the streams and WebSockets that it has, and ends when they do", async () => {
     using app = appOf({ "urocket-service.yaml": "service: { cmd: bun daemon.ts }\n", "daemon.ts": daemon });
     await using host = await serve(app.folder);

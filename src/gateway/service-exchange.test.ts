@@ -409,6 +409,28 @@ describe("a daemon's reply", () => {
     expect(bed.places).toMatchObject([{ outcome: "sound" }]);
   });
 
+  test("that begins before the request's body is whole is not cut off as silent while the body comes", async () => {
+    using daemon = new RawDaemon((connection) => {
+      if (connection.received.endsWith("\r\nbegin\r\n"))
+        connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");
+      if (connection.received.endsWith("\r\n0\r\n\r\n")) connection.send("0\r\n\r\n");
+    });
+    await using bed = new ServiceBed([daemon.port], { idleMs: 1_000 });
+    using client = await bed.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n");
+    const connection = await daemon.connection(0);
+    await connection.has("begin");
+    // For longer than that, each piece when the one before has come.
+    for (const began = performance.now(); performance.now() - began < 1_500;) {
+      const before = connection.receivedBytes;
+      client.send("1\r\n.\r\n");
+      await eventually("it comes", () => connection.receivedBytes > before || bed.receipts.length > 0);
+    }
+    client.send("3\r\nend\r\n0\r\n\r\n");
+    expect(await client.response()).toMatchObject({ status: 200, body: "hi" });
+    expect((await bed.told(0)).error).toBeUndefined();
+  });
+
   test("is timed, where that is asked for", async () => {
     using daemon = new RawDaemon(answering(ok("hello")));
     await using bed = new ServiceBed([daemon.port], { timing: true });

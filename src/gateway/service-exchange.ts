@@ -405,12 +405,13 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
   // Time
 
   override tick(nowMs: number): void {
-    if (this.state === "replying") return this.#tickReply(nowMs);
     const upload = this.#upload;
     if (upload !== undefined && upload.bytes !== this.#uploadedBytes) {
       this.#uploadedBytes = upload.bytes;
       this.#waitsSince = nowMs;
+      this.#isActive = true;
     }
+    if (this.state === "replying") return this.#tickReply(nowMs);
     if (this.isExpired(nowMs)) return this.expire();
     if (this.#awaited === "reply" || this.state !== "dispatched") return;
     const forMs = nowMs - this.#askedAt;

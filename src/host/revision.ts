@@ -86,7 +86,13 @@ export class Revision {
       events,
     );
     this.#places = replaces === undefined ? placesOf(loaded) : replaces.#places;
-    this.served = { name: app.name, limits: app.limits, dispatch: this.pool, traffic: new Traffic() };
+    this.served = {
+      name: app.name,
+      limits: app.limits,
+      dispatch: this.pool,
+      traffic: new Traffic(),
+      ...(app.service === undefined ? {} : { service: app.service }),
+    };
     this.routes = routesOf(loaded, this.served, this.#places);
   }
 
