@@ -14,3 +14,8 @@ export function withoutTools(...tools: readonly string[]): string {
 
 /** As in a container that somebody else made. */
 export const withLockedSysctls = "mount --bind /proc/sys /proc/sys; mount -o remount,ro,bind /proc/sys";
+
+/** Nothing more can be written below the folder, which files can be made in all the same: /run, say. */
+export function withFullDisk(folder: string): string {
+  return `mkdir -p ${folder}; mount -t tmpfs -o size=64k tmpfs ${folder}; cat /dev/zero > ${folder}/fill 2>/dev/null || true`;
+}

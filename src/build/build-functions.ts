@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../core/diagnostic.ts";
-import { reasonOf } from "../core/system-error.ts";
+import { isDiskFull, reasonOf } from "../core/system-error.ts";
 import type { BuildOutcome, BuildRequest, BuiltModule } from "./build.ts";
 import { bundlerDiagnostics } from "./bundler-diagnostics.ts";
 import { bundleName, type BundlerMessage } from "./bundle.ts";
@@ -37,6 +37,9 @@ export async function buildFunctions(request: BuildRequest): Promise<BuildOutcom
   }
   try {
     return await build(request, store, known, work);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    return failedAltogether(request, `Cannot build the functions in ${request.into}: ${reasonOf(error)}`);
   } finally {
     await Promise.all([work, bundleFolderOf(work)].map((folder) => rm(folder, { recursive: true, force: true })));
   }

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { nobody, root, urocket } from "../../tests/urocket-command.ts";
-import { withoutTools } from "../../tests/lacking-machine.ts";
+import { withFullDisk, withoutTools } from "../../tests/lacking-machine.ts";
 import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 
 const apps: AppFolder[] = [];
@@ -168,6 +168,16 @@ requireTool(
     /urocket-service\.yaml: warning: It cannot be served in containers on this machine: OCI runtime: [^\n]+\n {2}[^\n]*install[^\n]*crun/,
   );
   expect(stdout).toContain("app is ready to serve in containers: every path, 0 errors, 1 warning");
+});
+
+requireRoot("that cannot build the functions because the disk is full says so", async () => {
+  const app = appOf({ "urocket-service.yaml": "functions: f.ts\n", "f.ts": "export const f = () => 1;\n", "tmp/none": "" });
+  apps.push(app);
+  const script = `${withFullDisk(app.path("tmp"))}; TMPDIR=${app.path("tmp")} exec ${root}/bin/urocket check ${app.folder}`;
+  const child = Bun.spawn(["unshare", "--mount", "sh", "-euc", script], { stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  expect([code, stderr]).toEqual([1, ""]);
+  expect(stdout).toMatch(/^error: Cannot build the functions in .*: no space is left on the disk$/m);
 });
 
 requireRoot("warns of files that containers may not read", async () => {

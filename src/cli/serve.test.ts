@@ -3,9 +3,9 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { eventually } from "../../tests/eventually.ts";
-import { inits, withLockedSysctls, withoutTools } from "../../tests/lacking-machine.ts";
+import { inits, withFullDisk, withLockedSysctls, withoutTools } from "../../tests/lacking-machine.ts";
 import { serve } from "../../tests/serving.ts";
-import { requireTool } from "../../tests/system-tools.ts";
+import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 import { binary, ownEnvironment, root, urocket } from "../../tests/urocket-command.ts";
 
 const apps: AppFolder[] = [];
@@ -246,6 +246,28 @@ async function serveWhere(prepare: string, folder: string, ...flags: readonly st
   const [err, code] = await Promise.all([child.stderr.text(), child.exited]);
   return { code, err };
 }
+
+requireRoot("says where the disk is full, and what to do", async () => {
+  const functions = appOf({
+    "urocket-service.yaml": "functions: f.ts\npaths: { /f: { get: { function: f.ts#f } } }\n",
+    "f.ts": "export const f = () => 1;\n",
+  });
+  const service = appOf({ "urocket-service.yaml": 'service: { cmd: "true" }\nsecrets: [KEY]\n', "secrets/KEY": "k".repeat(9000) });
+  apps.push(functions, service);
+  const full = withFullDisk("/run/urocket");
+  expect(await serveWhere(full, functions.folder)).toEqual({
+    code: 2,
+    err: expect.stringMatching(
+      /^error: Cannot build the functions in \/run\/urocket\/urocket-[^ ]+\/builds: no space is left on the disk\n/,
+    ) as string,
+  });
+  expect(await serveWhere(full, service.folder, "--secrets", service.path("secrets"))).toEqual({
+    code: 1,
+    err: expect.stringMatching(
+      /^error: Cannot write to the run folder \/run\/urocket\/urocket-[^ ]+: no space is left on the disk\n {2}Make room there, or set/,
+    ) as string,
+  });
+});
 
 const requireContainerTools = requireTool("unshare", "runc", "crun", "nft", "ip", "tini");
 

@@ -23,6 +23,11 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
+/** Whatever is written then fails, at whichever step that happens to be: the machine's fault and nobody else's. */
+export function isDiskFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes(codeOf(error) ?? "");
+}
+
 /** Why something failed, as the end of a sentence: "permission denied". What has no words of ours is told in its own. */
 export function reasonOf(error: unknown): string {
   const known = reasons[codeOf(error) ?? ""];

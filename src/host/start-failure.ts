@@ -1,6 +1,6 @@
 /** Why a host does not start, or a revision does not come up, in words and with the next step. */
 import type { Diagnostic } from "../core/diagnostic.ts";
-import { codeOf } from "../core/system-error.ts";
+import { codeOf, reasonOf } from "../core/system-error.ts";
 import type { ServedOperation } from "../gateway/operation.ts";
 import { RouteConflict } from "../gateway/router.ts";
 import { InstanceFailure } from "../pool/instance.ts";
@@ -33,6 +33,12 @@ export function toStartFailure(error: unknown): StartFailure {
   if (error instanceof SandboxFailure) return { kind: "no-sandbox", message: error.message, hint: error.hint };
   if (error instanceof RunFolderFailure) return { kind: "no-run-folder", message: error.message, hint: error.hint };
   return { kind: "instance-failed", message: messageOf(error) };
+}
+
+/** All that a host writes while it starts is below it. */
+export function fullRunFolder(folder: string, error: unknown): StartFailure {
+  const message = `Cannot write to the run folder ${folder}: ${reasonOf(error)}`;
+  return { kind: "no-run-folder", message, hint: "Make room there, or set XDG_RUNTIME_DIR or TMPDIR to a folder that has some" };
 }
 
 /** Why HTTP cannot be served there. */

@@ -5,6 +5,7 @@
 import { lookup } from "node:dns/promises";
 import type { App } from "../config/app.ts";
 import { RunnerBundle } from "../build/runner-bundle.ts";
+import { isDiskFull } from "../core/system-error.ts";
 import type { Front } from "../gateway/front.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { openHttpFront } from "../gateway/http-front.ts";
@@ -31,7 +32,7 @@ import { filesOf, loadApps, loadForHost } from "./load-apps.ts";
 import { fingerprint, programGraceMs, type ReadyApp, Revision } from "./revision.ts";
 import { Sandboxes } from "./sandboxes.ts";
 import { type DeliveredSecrets, deliverSecrets } from "./secrets.ts";
-import { httpListenFailure, messageOf, revisionProblem, toStartFailure } from "./start-failure.ts";
+import { fullRunFolder, httpListenFailure, messageOf, revisionProblem, toStartFailure } from "./start-failure.ts";
 import { TypeChecks } from "./type-checks.ts";
 import { unreadableIn } from "./unreadable-app.ts";
 import { FileWatch } from "./watch.ts";
@@ -63,7 +64,7 @@ export async function startHost(settings: HostSettings): Promise<StartOutcome> {
     await host.start(loaded.apps);
     return { ok: true, host, warnings: loaded.apps.flatMap((app) => app.warnings) };
   } catch (error) {
-    return await failed(toStartFailure(error));
+    return await failed(isDiskFull(error) ? fullRunFolder(folder.path, error) : toStartFailure(error));
   }
 }
 
