@@ -17,6 +17,7 @@ import { type MountLine, readMounts, readOnlyLines } from "./mounts.ts";
 import type { Network, NetworkSlot } from "./network.ts";
 import { type ContainerPlan, followedBind, mappedUser, ociConfig, type OciMount, readOnlyBind, writableBind } from "./oci-config.ts";
 import { runCommand, stateFolder } from "./oci-runtime.ts";
+import { engineSettings } from "./runner-engine.ts";
 import type { Confinement, RunnerOptions } from "./sandbox.ts";
 
 /** Of /tmp, where an app does not say. */
@@ -172,7 +173,7 @@ export class ContainerBundle {
       environment: [
         `PATH=${searchPath}:${inside.bin}`,
         "HOME=/tmp",
-        ...(functions ? [] : ["BUN_JSC_useFTLJIT=0"]),
+        ...Object.entries(engineSettings(functions, app)).map(([name, value]) => `${name}=${value}`),
         `UROCKET_CONTAINER=${name}`,
         `UROCKET_INSTANCE=${instance}`,
         `UROCKET_LINK=${inside.link}`,

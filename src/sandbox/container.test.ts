@@ -216,6 +216,8 @@ describe.each(runtimes)("a container by %s", (runtime) => {
     expect(await container.said()).toBe("waiting");
     const app = confinementOf(trial.app, { bundle, secrets });
     expect((await trial.open()).takesSpare(app)).toBe(true);
+    const programs = { programs: true, functions: false, service: false };
+    expect((await trial.open()).takesSpare({ ...app, content: programs, limits: { pidsMax: 64 } })).toBe(false);
     const confined = await container.process.confine(app);
     const { runFolder, ownNetwork } = confined;
     const places = [join(trial.app, "file"), join(bundle, "functions.js"), join(secrets, "KEY")].map((path) => confined.inside(path));

@@ -21,6 +21,7 @@ import { MountNamespace } from "./mount-namespace.ts";
 import { readMounts, readOnlyLines } from "./mounts.ts";
 import type { Network } from "./network.ts";
 import type { RuntimeName } from "./oci-runtime.ts";
+import { compilesAlone } from "./runner-engine.ts";
 import type { Confinement, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
 import { SandboxFailure } from "./sandbox-failure.ts";
 import { limitUserNamespace } from "./user-namespace-limits.ts";
@@ -100,9 +101,11 @@ export class ContainerSandbox implements Sandbox, SharedParts {
     });
   }
 
-  takesSpare({ rootfs, network, data, limits: { tmpBytesMax = tmpBytesMaxDefault } }: Confinement): boolean {
+  takesSpare(app: Confinement): boolean {
+    const { rootfs, network, data, limits } = app;
+    const { tmpBytesMax = tmpBytesMaxDefault } = limits;
     const usual = rootfs === undefined && network === "open" && data === undefined && tmpBytesMax === tmpBytesMaxDefault;
-    return this.tools.mount !== undefined && usual;
+    return this.tools.mount !== undefined && usual && !compilesAlone(app);
   }
 
   /** Removes what was made. To be called when no container is left. */

@@ -74,8 +74,8 @@ describe("a slot", () => {
     const { gateway } = await host.open();
     const slot = await host.take();
     const before = await slot.usage();
-    expect(slot.attempt(["ping", "-n", "-c3", "-i0.01", "-W1", "-s1000", gateway]).ok).toBeTrue();
-    machine.run(["sh", "-c", `for n in 1 2; do ping -n -c1 -W1 -s8000 ${slot.address} || exit 1; done`]);
+    expect(slot.attempt(["ping", "-n", "-c3", "-i0.01", "-W10", "-s1000", gateway]).ok).toBeTrue();
+    machine.run(["sh", "-c", `for n in 1 2; do ping -n -c1 -W10 -s8000 ${slot.address} || exit 1; done`]);
     const after = await slot.usage();
     const own = JSON.parse(slot.run(["ip", "-s", "-j", "link", "show", "eth0"])) as [
       { stats64: { rx: { bytes: number }; tx: { bytes: number } } },

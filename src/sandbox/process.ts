@@ -18,6 +18,7 @@ import {
 import { keepTail } from "./last-words.ts";
 import type { SpawnOptions } from "./memory-slots.ts";
 import { processesWith, programTree } from "./process-figures.ts";
+import { engineSettings } from "./runner-engine.ts";
 import type { Confined, Confinement, InstanceUsage, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
 import { usageOf } from "./usage.ts";
 
@@ -136,9 +137,7 @@ function spawnRunner({ instance, link, token, functions, file = runnerSource, ap
     cmd: [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", file],
     cwd: "/",
     env: {
-      // The last tier of compiling makes functions that compute twice as fast. A runner's own code is small: with programs alone
-      // it costs 0.4 s of CPU at the start and gains nothing measurable.
-      ...(functions ? {} : { BUN_JSC_useFTLJIT: "0" }),
+      ...engineSettings(functions, app),
       UROCKET_INSTANCE: instance,
       UROCKET_LINK: link,
       UROCKET_TOKEN: token,
