@@ -71,7 +71,9 @@ export class TrialRunner implements RunnerProcess {
       // The link tells first, as that of a container.
       closed: () => void setTimeout(() => this.#ended.resolve("exited with status 0"), 1),
     });
-    void Bun.connect({ unix: options.link, data: this.#channel, socket: { ...channelSocket, open: (socket) => this.#greet(socket) } });
+    const socket = { ...channelSocket, open: (opened: Bun.Socket<Channel>) => this.#greet(opened) };
+    // Its host may be gone before it is there.
+    Bun.connect({ unix: options.link, data: this.#channel, socket }).catch(() => this.#channel.terminate("cannot connect"));
   }
 
   kill(): void {
