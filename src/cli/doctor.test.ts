@@ -50,7 +50,10 @@ describe("what was found is shown", () => {
     ]);
     expect(about({ leftovers: [], removed: ["bridge urocket0"] })).toEqual(["removed: bridge urocket0"]);
     expect(about({ leftovers: [], removed: [] })).toEqual(["Nothing is left of hosts that were killed."]);
-    expect(about({ leftovers: ["run folder /x"], removed: [] })).toEqual(["Cannot remove, though its host is gone:", "  run folder /x"]);
+    expect(about({ leftovers: ["run folder /x"], removed: [] })).toEqual([
+      "Cannot remove, though its host is gone (of another user's host, root can):",
+      "  run folder /x",
+    ]);
   });
 });
 

@@ -60,7 +60,7 @@ function leftoverLines({ leftovers: left, removed }: Report): readonly string[] 
     ...gone,
     removed === undefined
       ? "Left by hosts that were killed (`urocket doctor --clean` removes it, the next `serve` too):"
-      : "Cannot remove, though its host is gone:",
+      : "Cannot remove, though its host is gone (of another user's host, root can):",
     ...left.map((what) => `  ${what}`),
   ];
 }

@@ -84,6 +84,14 @@ describe("at the top of a service file", () => {
     ["timeout: true", `error 2:10 "timeout" must be ${durations}, found true`],
     ["limits: 5", 'error 2:9 "limits" must be a mapping of limits, found the number 5'],
     ["limits: { memory: 1Mi }", 'error 2:19 "limits.memory" must be at least 16Mi, found "1Mi"'],
+    [
+      "limits: { memory: 64 }",
+      'error 2:19 "limits.memory" must be at least 16Mi, found "64" | A number alone is bytes: write 64Mi where MiB are meant',
+    ],
+    [
+      "listeners: { tcp: 1234 }",
+      'error 2:12 "listeners" must be a list of listeners, found a mapping | Begin each of the list on a line of its own with "- "',
+    ],
     ["limits: { memory: 64m }", 'error 2:19 "limits.memory" must be a size such as 1024 (bytes), "64Mi", "128M" or "10Gi", found "64m"'],
     ["limits: { cpu: 0 }", 'error 2:16 "limits.cpu" must be at least 0.01, found "0"'],
     ["limits: { cpu: lots }", 'error 2:16 "limits.cpu" must be a number of CPUs such as 2, 0.5 or "500m", found "lots"'],

@@ -38,7 +38,11 @@ export type Definitions = Map<string, JsonSchema>;
 /** Tells that a value is of the wrong type. */
 export function refuseType(value: Value, name: string, expected: string, reading: Reading): undefined {
   const subject = name === "" ? "A service file" : `"${name}"`;
-  reading.error(value, `${subject} must be ${expected}, found ${describeValue(value)}`, name === "" ? undefined : typeHint(value));
+  reading.error(
+    value,
+    `${subject} must be ${expected}, found ${describeValue(value)}`,
+    name === "" ? undefined : typeHint(value, expected),
+  );
   return undefined;
 }
 
@@ -102,7 +106,12 @@ export function choice<const W extends string | boolean>(words: readonly W[], la
       if (typeof found !== "string") return refuseType(value, name, expected, reading);
       if (later.includes(found))
         reading.error(value, `"${name}: ${found}" is not supported by this version of urocket`, `Supported: ${expected}`);
-      else reading.error(value, `"${name}" must be ${expected}, found ${describeValue(value)}`, meant(found, words) ?? typeHint(value));
+      else
+        reading.error(
+          value,
+          `"${name}" must be ${expected}, found ${describeValue(value)}`,
+          meant(found, words) ?? typeHint(value, expected),
+        );
       return undefined;
     },
     schema: () => ({ enum: [...words] }),
@@ -141,7 +150,15 @@ export function duration(range: Range): Shape<number> {
 
 /** Bytes. */
 export function size(range: Range): Shape<number> {
-  return quantity({ expected: sizeForm, pattern: sizePattern, parse: parseSize, format: formatSize, integer: true, ...range });
+  return quantity({
+    expected: sizeForm,
+    pattern: sizePattern,
+    parse: parseSize,
+    format: formatSize,
+    integer: true,
+    bare: bareSizeHint,
+    ...range,
+  });
 }
 
 /** CPUs' worth of time. */
@@ -155,9 +172,17 @@ interface Quantity extends Range {
   readonly parse: (text: string) => Parsed;
   readonly format: (value: number) => string;
   readonly integer: boolean;
+  /** What a number without a unit, which is too small, was probably meant to be. */
+  readonly bare?: (text: string, min: number) => string | undefined;
 }
 
-function quantity({ expected, pattern, parse, format, integer: wholeNumbers, min, max }: Quantity): Shape<number> {
+function bareSizeHint(text: string, min: number): string | undefined {
+  const meant = `${text}Mi`;
+  const parsed = parseSize(meant);
+  return parsed.ok && parsed.value >= min ? `A number alone is bytes: write ${meant} where MiB are meant` : undefined;
+}
+
+function quantity({ expected, pattern, parse, format, integer: wholeNumbers, bare, min, max }: Quantity): Shape<number> {
   return {
     expected,
     read(value, name, reading) {
@@ -165,8 +190,10 @@ function quantity({ expected, pattern, parse, format, integer: wholeNumbers, min
       if (value.kind !== "text" && value.kind !== "number") return refuseType(value, name, expected, reading);
       const parsed = parse(value.text);
       if (!parsed.ok) reading.error(value, `"${name}" ${parsed.message}`);
-      else if (parsed.value < min) reading.error(value, `"${name}" must be at least ${format(min)}, found ${quoted(value.text)}`);
-      else if (parsed.value > max) reading.error(value, `"${name}" must be at most ${format(max)}, found ${quoted(value.text)}`);
+      else if (parsed.value < min) {
+        const hint = value.kind === "number" ? bare?.(value.text, min) : undefined;
+        reading.error(value, `"${name}" must be at least ${format(min)}, found ${quoted(value.text)}`, hint);
+      } else if (parsed.value > max) reading.error(value, `"${name}" must be at most ${format(max)}, found ${quoted(value.text)}`);
       else return parsed.value;
       return undefined;
     },
@@ -213,8 +240,9 @@ const oldBooleans: ReadonlyMap<string, string> = new Map([
   ...["no", "off", "n"].map((word) => [word, "false"] as const),
 ]);
 
-function typeHint(value: Value): string | undefined {
+function typeHint(value: Value, expected: string): string | undefined {
   if (value.kind === "nothing") return "Give the key a value, or take it out";
+  if (value.kind === "mapping" && expected.startsWith("a list")) return 'Begin each of the list on a line of its own with "- "';
   if (value.kind === "mapping") return "In YAML a text that starts with { needs quotes around it";
   if (value.kind !== "text") return undefined;
   const boolean = oldBooleans.get(value.text.toLowerCase());
