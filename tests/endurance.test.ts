@@ -15,7 +15,8 @@ const warmUp = 4000;
 const stretch = 8000;
 /** From one stretch's start to the other's. */
 const apart = 16_000;
-const exchanges = warmUp + apart + stretch;
+/** A collector may be late once, on a machine that is busy with something else; what piles up does so each time. */
+const comparisonsMax = 3;
 const exchangesPerLook = 500;
 
 /** What may be lost: half of what a leak of 2 KiB an exchange, or of a descriptor in 200, comes to. */
@@ -104,14 +105,23 @@ describe("endurance", () => {
       if (!made.success) throw new Error(`gcc failed: ${made.stderr.toString()}`);
       await using host = await serve(app.folder);
       await ask(host, 0, warmUp);
-      const before = await leastIn(host, warmUp);
-      await ask(host, warmUp + stretch, warmUp + apart);
-      const after = await leastIn(host, warmUp + apart);
-      expect((after.descriptors - before.descriptors) / apart).toBeLessThan(1 / exchangesPerDescriptorMin);
-      expect((after.bytes - before.bytes) / apart).toBeLessThan(bytesPerExchangeMax);
+      let before = await leastIn(host, warmUp);
+      let asked = warmUp + stretch;
+      const lost = { descriptors: Infinity, bytes: Infinity };
+      const holds = (): boolean => lost.descriptors < 1 / exchangesPerDescriptorMin && lost.bytes < bytesPerExchangeMax;
+      for (let comparison = 0; comparison < comparisonsMax && !holds(); comparison++) {
+        await ask(host, asked, asked + apart - stretch);
+        const after = await leastIn(host, asked + apart - stretch);
+        asked += apart;
+        lost.descriptors = (after.descriptors - before.descriptors) / apart;
+        lost.bytes = (after.bytes - before.bytes) / apart;
+        before = after;
+      }
+      expect(lost.descriptors).toBeLessThan(1 / exchangesPerDescriptorMin);
+      expect(lost.bytes).toBeLessThan(bytesPerExchangeMax);
       await eventually(
         "all are in the log",
-        () => host.log.filter((line) => line["type"] === "exchange" && line["status"] === 200).length === exchanges,
+        () => host.log.filter((line) => line["type"] === "exchange" && line["status"] === 200).length === asked,
       );
     },
     240_000,
