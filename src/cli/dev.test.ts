@@ -225,6 +225,19 @@ describe("an app that is broken from the start", () => {
     expect(await body(await served(err))).toBe("here");
   });
 
+  test("is started again when it is mended while its daemon does not come up", async () => {
+    const app = appOf({
+      "urocket-service.yaml": "service: { cmd: bun server.ts, start: 1h }\n",
+      "server.ts": 'console.log("stuck"); setInterval(() => {}, 1000);\n',
+    });
+    cleanups.push(() => app[Symbol.dispose]());
+    const { err, out } = startDev(app.folder);
+    await eventually("the daemon has begun", () => out().includes("stuck"));
+    app.write("server.ts", 'Bun.serve({ hostname: process.env.HOST, port: process.env.PORT, fetch: () => new Response("well") });\n');
+    expect(await body(await served(err))).toBe("well");
+    expect(err()).toStartWith("Changed meanwhile: starting again\n");
+  });
+
   test("is left when that is asked for", async () => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       const app = greetings("functions: functions.ts\nlimits: [\n");

@@ -5,7 +5,7 @@
 import { closeSync, openSync } from "node:fs";
 import type { Environment, ServeMode, ServeSettings } from "../config/settings.ts";
 import type { CheckedTypes, ReloadedApp, RunningHost, StartOutcome } from "../host/host.ts";
-import { onChange } from "../host/on-change.ts";
+import { onChange, onNewContent } from "../host/on-change.ts";
 import { startHost } from "../host/start.ts";
 import type { OpenLog } from "../telemetry/log.ts";
 import { complain, tellDiagnostics } from "./complaint.ts";
@@ -92,6 +92,10 @@ export class Foreground {
     for (;;) {
       const beganAtMs = Date.now();
       const outcome = await this.#startHost();
+      if (outcome === "changed") {
+        err.line("Changed meanwhile: starting again");
+        continue;
+      }
       if (outcome.ok) {
         this.#host = outcome.host;
         tellDiagnostics(err, outcome.warnings, process.cwd());
@@ -107,14 +111,26 @@ export class Foreground {
     }
   }
 
-  async #startHost(): Promise<StartOutcome> {
+  /** "changed": it was changed while it started, and its start given up: a daemon that does not come up keeps nobody waiting who mends it. */
+  async #startHost(): Promise<StartOutcome | "changed"> {
     const { log: _, ...settings } = this.#settings;
     const { err } = this.#terminal;
     // HUP and --watch are told alike.
     const onReload = (app: ReloadedApp): void => tellReloaded(err, { apps: [app] }, process.cwd());
     const onTypes = (app: CheckedTypes): void => this.#tellTypes(app);
-    const { signal: givenUp } = this.#givenUp;
-    return await startHost({ ...settings, mode: this.#mode, folders: this.#folders, log: this.#log, givenUp, onReload, onTypes });
+    const changed = new AbortController();
+    using watch = new DisposableStack();
+    const onLoaded = (files: readonly string[]): void => {
+      if (this.#mode === "dev") watch.use(onNewContent(files, () => changed.abort()));
+    };
+    const givenUp = AbortSignal.any([this.#givenUp.signal, changed.signal]);
+    const told = { onLoaded, onReload, onTypes };
+    const outcome = await startHost({ ...settings, mode: this.#mode, folders: this.#folders, log: this.#log, givenUp, ...told });
+    if (!changed.signal.aborted || this.#givenUp.signal.aborted) return outcome;
+    if (!outcome.ok) return "changed";
+    // It was up at that moment.
+    void outcome.host.reload();
+    return outcome;
   }
 
   /** Whoever writes an app mends it; a folder without a service file is rather the wrong one. */

@@ -42,6 +42,8 @@ export interface HostSettings {
   readonly givenUp?: AbortSignal;
   /** Told of type errors in what is served already ("dev" only), and of their end by an empty list. */
   readonly onTypes?: (app: CheckedTypes) => void;
+  /** Told of the files that the apps are made of, before their first instances are started. */
+  readonly onLoaded?: (files: readonly string[]) => void;
   /** Told of each app's reload, whoever asked for it. */
   readonly onReload?: (app: ReloadedApp) => void;
 }

@@ -61,6 +61,7 @@ export async function startHost(settings: HostSettings): Promise<StartOutcome> {
     if (!loaded.ok) return await failed({ kind: "configuration", problems: loaded.problems });
     const unknown = await findAddress(settings.address);
     if (unknown !== undefined) return await failed(unknown);
+    settings.onLoaded?.(inputs);
     await host.start(loaded.apps);
     return { ok: true, host, warnings: loaded.apps.flatMap((app) => app.warnings) };
   } catch (error) {
@@ -426,7 +427,7 @@ class Host implements RunningHost {
     return { outcome: "reloaded", problems: loaded.warnings };
   }
 
-  /** Ends the start of a version that is out of date: a daemon that does not come up would keep what mends it waiting for its whole `start`. */
+  /** Ends the start of a version that is out of date: what mends a daemon that does not come up would wait for its whole `start`. */
   async #overtake(): Promise<void> {
     const starting = this.#starting;
     if (starting === undefined) return;
