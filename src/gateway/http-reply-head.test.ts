@@ -108,7 +108,8 @@ describe("a reply's head", () => {
     ["HTTP/1.1 204 No Content\r\n\r\n", true],
     ["HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", true],
     ["HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\n", false],
-    ["HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", true],
+    ["HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", false],
+    ["HTTP/1.1 304 Not Modified\r\n\r\n", true],
     ["HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", false],
     ["HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive\r\n\r\n", true],
   ])("%j keeps its connection: %p", (text, kept) => {

@@ -85,13 +85,16 @@ function readHead(bytes: Buffer, from: number): ReplyHead | BadReply {
   const announced = readReplyFraming(notes["content-length"], notes["transfer-encoding"], isHttp10);
   if (typeof announced === "object") return { bad: announced.detail };
   const framing = isBodyless(status) ? "none" : (announced ?? "until-close");
-  const isClear = framing !== "until-close" && !announcesNoBody(status, announced);
+  const isClear = framing !== "until-close" && !announcesInVain(status, announced);
   return { status, headers, framing, isKept: isClear && isKept(notes.connection, isHttp10), end };
 }
 
-/** 204 may announce nothing (RFC 9110 §8.6, RFC 9112 §6.1). What comes all the same must not be taken for the next reply. */
-function announcesNoBody(status: number, announced: Framing | undefined): boolean {
-  return status === 204 && announced !== undefined && announced !== 0;
+/**
+ * A body that never follows: 204 may not announce one, 304 may, and says what GET would have (RFC 9110 §8.6, RFC 9112 §6.1). Where it
+ * comes all the same, maybe late, it must not be taken for the next reply.
+ */
+function announcesInVain(status: number, announced: Framing | undefined): boolean {
+  return isBodyless(status) && announced !== undefined && announced !== 0;
 }
 
 /** RFC 9112 §6.3: whatever its headers say. */

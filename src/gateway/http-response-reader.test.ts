@@ -100,10 +100,22 @@ describe("a reply", () => {
     ["in chunks", `${ok}Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;a=b\r\nllo\r\n0\r\n\r\n`, "hello"],
     ["in no chunks", `${ok}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, ""],
     ["204", "HTTP/1.1 204 No Content\r\n\r\n", ""],
-    ["304 with a length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", ""],
-    ["304 with chunks", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", ""],
+    ["304", "HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n", ""],
   ])("%s is whole without the connection's end, which can be used again", (_, text, body) => {
     expect(readBoth(text)).toMatchObject({ outcome: "whole", body, wasReusable: true });
+  });
+
+  test.each([
+    ["304", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"],
+    ["304, in chunks", "GET", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n"],
+    ["HEAD", "HEAD", `${ok}Content-Length: 5\r\n\r\n`],
+    ["HEAD, in chunks", "HEAD", `${ok}Transfer-Encoding: chunked\r\n\r\n`],
+  ])("that announces a body which never follows is whole, and nothing is sent behind it: %s", (_, method, text) => {
+    expect(readBoth(text, { method })).toMatchObject({ outcome: "whole", body: "", wasReusable: false });
+  });
+
+  test("to HEAD that announces no body leaves the connection as it is", () => {
+    expect(readBoth(`${ok}Content-Length: 0\r\n\r\n`, { method: "HEAD" })).toMatchObject({ outcome: "whole", wasReusable: true });
   });
 
   test("is told by one call where all of it came at once", () => {

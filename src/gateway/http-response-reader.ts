@@ -168,7 +168,8 @@ export class ResponseReader {
   #answered(head: ReplyHead, bytes: Buffer, at: number): void {
     const { status } = head;
     if (status === 101) return this.#switched(head, bytes, at);
-    const framing = this.#isHead ? "none" : head.framing;
+    if (this.#isHead) return this.#answeredNothing(head, bytes, at);
+    const { framing } = head;
     if (typeof framing === "number") return this.#answeredLength(head, framing, bytes, at);
     switch (framing) {
       case "none":
@@ -189,6 +190,12 @@ export class ResponseReader {
   }
 
   // The body
+
+  /** To HEAD. A daemon that sends what it announces may do so late: it must not be taken for the next reply. */
+  #answeredNothing(head: ReplyHead, bytes: Buffer, at: number): void {
+    const isKept = head.isKept && (head.framing === 0 || head.framing === "none");
+    this.#whole(isKept && at === bytes.length)?.head(head, nothing, true, undefined);
+  }
 
   #answeredLength(head: ReplyHead, length: number, bytes: Buffer, at: number): void {
     const missing = length - (bytes.length - at);
