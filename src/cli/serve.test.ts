@@ -1,12 +1,12 @@
 import { afterEach, expect, test } from "bun:test";
-import { appendFileSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, chmodSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { eventually } from "../../tests/eventually.ts";
 import { inits, withFullDisk, withLockedSysctls, withoutTools } from "../../tests/lacking-machine.ts";
 import { serve } from "../../tests/serving.ts";
 import { requireRoot, requireTool } from "../../tests/system-tools.ts";
-import { binary, ownEnvironment, root, urocket } from "../../tests/urocket-command.ts";
+import { binary, nobody, ownEnvironment, root, urocket } from "../../tests/urocket-command.ts";
 
 const apps: AppFolder[] = [];
 const cleanups: (() => void)[] = [];
@@ -246,6 +246,33 @@ async function serveWhere(prepare: string, folder: string, ...flags: readonly st
   const [err, code] = await Promise.all([child.stderr.text(), child.exited]);
   return { code, err };
 }
+
+requireRoot("tells how programs' memory is measured only where there are programs", async () => {
+  const service = appOf({
+    "urocket-service.yaml": "service: { cmd: bun server.ts }\n",
+    "server.ts": "Bun.serve({ hostname: process.env.HOST, port: process.env.PORT, fetch: () => new Response() });\n",
+    "run/none": "",
+  });
+  apps.push(service);
+  const { folder } = service;
+  const sampled = async (): Promise<boolean> => {
+    const env = ownEnvironment({ TMPDIR: service.path("run") });
+    const user = { uid: nobody, gid: nobody };
+    const child = Bun.spawn([binary, "serve", folder, "-p", "0"], { env, stdout: "pipe", stderr: "pipe", ...user });
+    cleanups.push(() => child.kill("SIGKILL"));
+    let told = "";
+    for await (const chunk of child.stderr) {
+      told += Buffer.from(chunk).toString();
+      if (told.includes("Serving at")) child.kill("SIGTERM");
+    }
+    expect([await child.exited, told]).toEqual([0, expect.stringContaining("Serving at") as string]);
+    return (await child.stdout.text()).includes('"memory-sampled"');
+  };
+  for (const path of [dirname(folder), folder, service.path("run")]) chmodSync(path, 0o777);
+  expect(await sampled()).toBe(false);
+  service.write("urocket-service.yaml", slow);
+  expect(await sampled()).toBe(true);
+});
 
 requireRoot("says where the disk is full, and what to do", async () => {
   const functions = appOf({

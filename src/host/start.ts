@@ -193,7 +193,7 @@ class Host implements RunningHost {
     this.#startSpares();
     this.#folder.describe(this);
     if (watch) this.#watchFiles();
-    this.#tellMemoryAccounting();
+    if (apps.some(({ operations }) => operations.some(({ handler }) => handler?.kind === "program"))) this.#tellMemoryAccounting();
     for (const { loaded } of revisions) this.#typeChecks?.check(loaded);
   }
 
