@@ -53,7 +53,7 @@ export interface ServicePlace {
 /**
  * What a request says of its daemon. "failed": it did not answer as it should; "silent": nor did it say anything in its time. Some of
  * both in a row, and it is out of rotation for a while; where the last was silence it is asked for any sign of life. "untold": nothing,
- * for its client left, or had not sent all of it.
+ * for its client left, or had not sent all of it, or the host could not reach anybody.
  */
 export type PlaceOutcome = "sound" | "failed" | "silent" | "untold";
 

@@ -305,10 +305,12 @@ export class ServiceExchange extends Exchange implements PlaceSink, UpstreamUser
 
   // What goes wrong
 
-  unreachable(detail: string): void {
-    const problem: Problem = { kind: "service-failed", detail: `The service cannot be reached: ${lowerFirst(detail)}` };
-    if (this.#mayGoElsewhere) this.#tryElsewhere();
-    else this.#giveUp(problem, "failed");
+  unreachable(reason: string, isOurs = false): void {
+    const detail = `The service cannot be reached: ${lowerFirst(reason)}`;
+    // No other instance could be reached either, and none is to blame.
+    if (isOurs) this.#giveUp({ kind: "too-many-connections", detail, headers: { "Retry-After": "1" } }, "untold");
+    else if (this.#mayGoElsewhere) this.#tryElsewhere();
+    else this.#giveUp({ kind: "service-failed", detail }, "failed");
   }
 
   broken(detail: string): void {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { eventually } from "../../tests/eventually.ts";
 import { answering, type DaemonScript, ok, RawDaemon } from "../../tests/raw-daemon.ts";
 import { ServiceBed } from "../../tests/service-bed.ts";
@@ -298,6 +299,47 @@ describe("a client that leaves", () => {
     await eventually("it is withdrawn", () => place.withdrawn);
     expect(daemon.connections).toHaveLength(0);
     await bed.allGivenBack();
+  });
+});
+
+/** Run in a process of its own: whoever else is in one without descriptors fails, too. */
+const withoutDescriptors = `
+import { closeSync, openSync } from "node:fs";
+import { answering, RawDaemon } from ${JSON.stringify(join(import.meta.dir, "../../tests/raw-daemon.ts"))};
+import { ServiceBed } from ${JSON.stringify(join(import.meta.dir, "../../tests/service-bed.ts"))};
+
+const daemon = new RawDaemon(answering("HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: 2\\r\\n\\r\\nok"));
+const bed = new ServiceBed([daemon.port]);
+const client = await bed.connect();
+const ask = async () => {
+  client.send("GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n");
+  const response = await client.response();
+  const retryAfter = response?.headers.get("retry-after");
+  return { status: response?.status, error: response?.headers.get("x-urocket-error"), retryAfter };
+};
+const before = await ask();
+await daemon.connections[0]?.closed();
+const held = [];
+try {
+  for (;;) held.push(openSync("/dev/null", "r"));
+} catch {}
+const without = await ask();
+for (const one of held) closeSync(one);
+const after = await ask();
+console.log(JSON.stringify({ before, without, after, outcomes: bed.places.map(({ outcome }) => outcome) }));
+process.exit(0);
+`;
+
+describe("a host that has no file descriptor left", () => {
+  test("says so, is asked again later, and blames no instance for it", () => {
+    const child = Bun.spawnSync(["sh", "-c", 'ulimit -n 128; exec "$0" -e "$1"', process.execPath, withoutDescriptors]);
+    expect(child.stderr.toString()).toBe("");
+    expect(JSON.parse(child.stdout.toString())).toEqual({
+      before: { status: 200, error: null, retryAfter: null },
+      without: { status: 503, error: "too-many-connections", retryAfter: "1" },
+      after: { status: 200, error: null, retryAfter: null },
+      outcomes: ["sound", "untold", "sound"],
+    });
   });
 });
 

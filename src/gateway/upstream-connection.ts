@@ -14,8 +14,8 @@ import type { UpstreamWire, WireUser } from "./upstream-wire.ts";
 /** Whoever has a request for the daemon: told of its reply as `ResponseSink` says, once `connected`. */
 export interface UpstreamUser extends ResponseSink {
   connected(connection: UpstreamConnection): void;
-  /** There is no connection, and nothing was sent. @param detail a clause: "connection refused". */
-  unreachable(detail: string): void;
+  /** There is no connection, and nothing was sent: as `WireUser` is told. */
+  unreachable(detail: string, isOurs?: boolean): void;
   /** More of the request can be written. */
   writable(): void;
 }
@@ -197,11 +197,11 @@ export class UpstreamConnection implements WireUser {
     this.#user?.connected(this);
   }
 
-  unreachable(detail: string): void {
+  unreachable(detail: string, isOurs = false): void {
     const user = this.#user;
     if (this.#phase !== "connecting") return;
     this.#leave();
-    user?.unreachable(detail);
+    user?.unreachable(detail, isOurs);
   }
 
   received(chunk: Buffer): void {

@@ -1,4 +1,5 @@
 /** The way to an instance's daemon: a TCP connection, or bytes over the link where it has no address. */
+import { isDescriptorLeft } from "../core/descriptor-left.ts";
 import type { ConnectionSink, OpenConnection, Upstream } from "./dispatch.ts";
 
 /** What a connection writes to. A Bun socket is one. */
@@ -17,8 +18,11 @@ export interface UpstreamWire {
 /** Whoever uses a wire. `opened` or `unreachable` comes first; nothing comes after `unreachable` or `gone`. */
 export interface WireUser {
   opened(wire: UpstreamWire): void;
-  /** @param detail what came of it, as a clause: "connection refused". */
-  unreachable(detail: string): void;
+  /**
+   * @param detail what came of it, as a clause: "connection refused".
+   * @param isOurs the host could not make it: that says nothing of the daemon.
+   */
+  unreachable(detail: string, isOurs?: boolean): void;
   received(chunk: Buffer): void;
   writable(): void;
   /** The daemon sends nothing any more. */
@@ -35,9 +39,10 @@ export function openWire(upstream: Upstream, user: WireUser): void {
 
 function connectTo({ host, port }: NonNullable<Upstream["address"]>, user: WireUser): void {
   // The daemon's half-close is the proxy's to judge: behind a tunnel the other direction goes on.
-  Bun.connect<WireUser>({ hostname: host, port, allowHalfOpen: true, data: user, socket: socketHandler }).catch((error: unknown) =>
-    user.unreachable(reasonOf(error)),
-  );
+  Bun.connect<WireUser>({ hostname: host, port, allowHalfOpen: true, data: user, socket: socketHandler }).catch((error: unknown) => {
+    if (isDescriptorLeft()) user.unreachable(reasonOf(error));
+    else user.unreachable("the host has no file descriptor left", true);
+  });
 }
 
 const socketHandler: Bun.SocketHandler<WireUser, "buffer"> = {
@@ -58,8 +63,6 @@ const reasons: Readonly<Record<string, string>> = {
   ENETUNREACH: "no route to it",
   ETIMEDOUT: "it did not answer in time",
   ECONNRESET: "connection reset",
-  EMFILE: "the host has no file descriptor left",
-  ENFILE: "the system has no file descriptor left",
   EADDRNOTAVAIL: "the host has no port left",
 };
 
