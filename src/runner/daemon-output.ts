@@ -73,9 +73,12 @@ export class DaemonOutput {
 
 function openPipes(): Readonly<Record<DaemonStream, OutputEnd>> | undefined {
   const stdout = makePipe();
-  const stderr = stdout === undefined ? undefined : makePipe();
-  if (stdout === undefined || stderr === undefined) return undefined;
-  return { stdout: endsOf(stdout), stderr: endsOf(stderr) };
+  if (stdout === undefined) return undefined;
+  const stderr = makePipe();
+  if (stderr !== undefined) return { stdout: endsOf(stdout), stderr: endsOf(stderr) };
+  // No descriptor is left for the second one.
+  for (const descriptor of [stdout.reader, stdout.writer]) closeSync(descriptor);
+  return undefined;
 }
 
 function endsOf({ reader, writer }: Pipe): OutputEnd {

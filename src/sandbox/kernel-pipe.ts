@@ -12,7 +12,10 @@ export interface Pipe {
 const closeOnExec = 0o2000000;
 const libc = "libc.so.6";
 
-/** Both ends of one without a name, in less than a run of mkfifo takes; the caller closes them. Undefined: there is no libc to ask, or no descriptor is left. */
+/**
+ * Both ends of one without a name, in less than a run of mkfifo takes; the caller closes them. Undefined: there is no libc to
+ * ask, or no descriptor is left.
+ */
 export function makePipe(): Pipe | undefined {
   const ends = new Int32Array(2);
   try {
