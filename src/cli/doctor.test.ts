@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inits, withLockedSysctls, withoutTools } from "../../tests/lacking-machine.ts";
+import { inits, withFullDisk, withLockedSysctls, withoutTools } from "../../tests/lacking-machine.ts";
 import { requireRoot, requireTool } from "../../tests/system-tools.ts";
 import { binary, nobody, ownEnvironment, type Ran, urocket } from "../../tests/urocket-command.ts";
 import type { Finding } from "../host/doctor.ts";
@@ -106,6 +106,20 @@ describe("doctor", () => {
       expect(named(report, "kernel")?.detail).toEndWith(`as user ${nobody}`);
       expect(named(report, "network permission")).toMatchObject({ state: "limited", fix: expect.stringContaining("root") });
       expect(named(report, "run folder")).toMatchObject({ state: "ok" });
+    },
+    30_000,
+  );
+
+  requireRoot(
+    "says that the run folder is full, and what to do",
+    async () => {
+      const report = told(await doctorWhere(withFullDisk("/run/urocket")));
+      expect(named(report, "run folder")).toEqual({
+        what: "run folder",
+        state: "limited",
+        detail: "/run/urocket has no room left, which functions, secrets and containers need",
+        fix: "Make room there, or set XDG_RUNTIME_DIR or TMPDIR to a folder that has some",
+      });
     },
     30_000,
   );

@@ -298,6 +298,17 @@ requireRoot("says where the disk is full, and what to do", async () => {
 
 const requireContainerTools = requireTool("unshare", "runc", "crun", "nft", "ip", "tini");
 
+requireContainerTools("says that there is no room for what containers are made of", async () => {
+  const app = appOf({ "urocket-service.yaml": 'service: { cmd: "true" }\nsandbox: container\nnetwork: none\n' });
+  apps.push(app);
+  expect(await serveWhere(withFullDisk("/run/urocket"), app.folder)).toEqual({
+    code: 1,
+    err: expect.stringMatching(
+      /^error: Cannot prepare the files of containers in \/run\/urocket\/[^ ]+\/containers: no space is left on the disk\n {2}Make room there/,
+    ) as string,
+  });
+});
+
 requireContainerTools(
   "does not start apps in containers without a runtime, an init or nft, and says what brings them",
   async () => {

@@ -1,12 +1,14 @@
 /** What of this machine matters to every host, whatever its apps: what it runs on, how much it may open, and its folders. */
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { dirname } from "node:path";
 import { shellWord } from "../core/shell-word.ts";
 import { reasonOf } from "../core/system-error.ts";
+import { formatSize } from "../core/units.ts";
 import { connectionsWithin } from "../gateway/http-limits.ts";
 import type { Finding } from "../sandbox/finding.ts";
 import { openFilesMax } from "../sandbox/open-files.ts";
+import { fullRunFolderHint } from "../sandbox/sandbox-failure.ts";
 import { whyNoRunFolder } from "./run-folder.ts";
 
 export interface HostFacts {
@@ -62,15 +64,32 @@ export function examineOpenFiles(files: number | undefined): Finding {
   };
 }
 
+/** Builds of functions, secrets and containers' own files come to a few MiB for each app. */
+const roomWantedBytes = 16 * 1024 * 1024;
+
 function examineRunFolder(candidates: readonly string[]): Finding {
   const what = "run folder";
   const why = whyNoRunFolder(candidates);
-  if (why === undefined) return { what, state: "ok", detail: candidates.find((base) => whyNoRunFolder([base]) === undefined) ?? "" };
+  if (why === undefined) return examineRoom(candidates.find((base) => whyNoRunFolder([base]) === undefined) ?? "");
   return {
     what,
     state: "missing",
     detail: `none can be made, and no app can be served: ${why}`,
     fix: "Set XDG_RUNTIME_DIR or TMPDIR to a folder with a short path that this user may write to",
+  };
+}
+
+/** @param folder the run folder, which may not have been made yet. */
+function examineRoom(folder: string): Finding {
+  const what = "run folder";
+  const { bavail, bsize } = statfsSync(nearestThere(folder));
+  const free = bavail * bsize;
+  if (free >= roomWantedBytes) return { what, state: "ok", detail: folder };
+  return {
+    what,
+    state: "limited",
+    detail: `${folder} has ${free === 0 ? "no" : `only ${formatSize(free)} of`} room left, which functions, secrets and containers need`,
+    fix: fullRunFolderHint,
   };
 }
 

@@ -4,7 +4,7 @@ import { codeOf, reasonOf } from "../core/system-error.ts";
 import type { ServedOperation } from "../gateway/operation.ts";
 import { RouteConflict } from "../gateway/router.ts";
 import { InstanceFailure } from "../pool/instance.ts";
-import { SandboxFailure } from "../sandbox/sandbox-failure.ts";
+import { fullRunFolderHint, SandboxFailure } from "../sandbox/sandbox-failure.ts";
 import type { StartFailure } from "./host.ts";
 import { RunFolderFailure } from "./run-folder.ts";
 
@@ -38,7 +38,7 @@ export function toStartFailure(error: unknown): StartFailure {
 /** All that a host writes while it starts is below it. */
 export function fullRunFolder(folder: string, error: unknown): StartFailure {
   const message = `Cannot write to the run folder ${folder}: ${reasonOf(error)}`;
-  return { kind: "no-run-folder", message, hint: "Make room there, or set XDG_RUNTIME_DIR or TMPDIR to a folder that has some" };
+  return { kind: "no-run-folder", message, hint: fullRunFolderHint };
 }
 
 /** Why HTTP cannot be served there. */

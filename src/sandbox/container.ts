@@ -10,6 +10,7 @@
 import { existsSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isDiskFull, reasonOf } from "../core/system-error.ts";
 import { shellWord } from "../core/shell-word.ts";
 import { ContainerBundle, type Root, type SharedParts, tmpBytesMaxDefault } from "./container-bundle.ts";
 import { makeFolder, openToAll } from "./container-files.ts";
@@ -23,7 +24,7 @@ import type { Network } from "./network.ts";
 import type { RuntimeName } from "./oci-runtime.ts";
 import { compilesAlone } from "./runner-engine.ts";
 import type { Confinement, RunnerOptions, RunnerProcess, Sandbox } from "./sandbox.ts";
-import { SandboxFailure } from "./sandbox-failure.ts";
+import { fullRunFolderHint, SandboxFailure } from "./sandbox-failure.ts";
 import { limitUserNamespace } from "./user-namespace-limits.ts";
 import { unreadableFiles } from "./unreadable-files.ts";
 
@@ -47,8 +48,8 @@ export async function openContainers(options: ContainerOptions): Promise<Contain
     await sandbox.close();
     if (error instanceof SandboxFailure) throw error;
     throw new SandboxFailure(
-      `Cannot prepare the files of containers: ${error instanceof Error ? error.message : String(error)}`,
-      `"urocket doctor" tells what this machine lacks; --sandbox process does without containers`,
+      `Cannot prepare the files of containers in ${sandbox.folder}: ${reasonOf(error)}`,
+      isDiskFull(error) ? fullRunFolderHint : `"urocket doctor" tells what this machine lacks; --sandbox process does without containers`,
     );
   }
 }

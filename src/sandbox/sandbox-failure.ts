@@ -8,3 +8,6 @@ export class SandboxFailure extends Error {
     this.hint = hint;
   }
 }
+
+/** What to do where the run folder, below which a host writes all that it makes, is full. */
+export const fullRunFolderHint = "Make room there, or set XDG_RUNTIME_DIR or TMPDIR to a folder that has some";
