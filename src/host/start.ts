@@ -22,6 +22,7 @@ import { sweepGroups } from "../sandbox/group-leftovers.ts";
 import { detectMemoryAccounting } from "../sandbox/instance-groups.ts";
 import { sweepNetworks } from "../sandbox/network.ts";
 import { openFilesMax } from "../sandbox/open-files.ts";
+import { settleInGroups } from "../sandbox/own-scope.ts";
 import { appDataFolder } from "./app-data.ts";
 import { docsPages } from "./docs-pages.ts";
 import type { HostSettings, ReloadedApp, ReloadOutcome, RunningHost, ServedApp, StartFailure, StartOutcome } from "./host.ts";
@@ -41,7 +42,8 @@ import { FileWatch } from "./watch.ts";
 export async function startHost(settings: HostSettings): Promise<StartOutcome> {
   let folder: HostFolder;
   try {
-    // First, so that nothing of theirs is taken for ours.
+    await settleInGroups();
+    // Before anything is made, so that nothing of theirs is taken for ours.
     sweepContainers();
     await sweepNetworks();
     await sweepGroups();

@@ -348,8 +348,11 @@ describe.each(runtimes)("a container by %s", (runtime) => {
   inGroups("does not start where it would be outside of its control groups", async () => {
     await using trial = new ContainerTrial({ runtime });
     const container = await trial.start(`say("up");`, confinementOf(trial.app));
+    const groups = makeGroups(container.instance, "container");
+    // Of version 2 runc makes the group itself: it is never outside.
+    if (runtime === "runc" && groups.births.some(({ version }) => version === 2)) return;
     // The same groups, which are gone when it comes to starting the runtime.
-    removeInstanceGroups(makeGroups(container.instance, "container"));
+    removeInstanceGroups(groups);
     expect(await container.process.ended).toMatch(/^could not be started: .*control groups/);
     await container.process.remove();
     expect(groupsOf(container.instance)).toEqual([]);

@@ -3,7 +3,11 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireRoot } from "../../tests/system-tools.ts";
+import { lineageOf } from "./process-figures.ts";
 import { claimController, controllerFolder, examineController, type GroupFiles } from "./control-groups.ts";
+
+/** More than any kernel gives a process: somebody of whom this process does not descend. */
+const stranger = 2 ** 22 + 1;
 
 const folders: string[] = [];
 afterEach(() => {
@@ -26,7 +30,7 @@ function unified({ controllers = "cpuset cpu io memory pids", given = "", proces
 } {
   const mount = mkdtempSync(join(tmpdir(), "urocket-cgroup-"));
   folders.push(mount);
-  const folder = join(mount, "urocket.service");
+  const folder = join(mount, group.split("/")[1] ?? "");
   mkdirSync(folder);
   writeFileSync(join(folder, "cgroup.controllers"), `${controllers}\n`);
   writeFileSync(join(folder, "cgroup.subtree_control"), `${given}\n`);
@@ -72,7 +76,7 @@ describe("whether groups can be made", () => {
   });
 
   test("why not is told apart: other processes, no delegation, switched off, not mounted, not in sight", () => {
-    expect(cause(unified({ processes: `1\n${process.pid}\n` }).files)).toBe("occupied");
+    expect(cause(unified({ processes: `${stranger}\n${process.pid}\n` }).files)).toBe("occupied");
     const { files } = unified({ controllers: "memory pids" });
     expect(cause(files, "cpu")).toBe("not-delegated");
     // A Raspberry Pi's kernel as it comes.
@@ -82,6 +86,13 @@ describe("whether groups can be made", () => {
     expect(cause({ membership: "", mounts: "" })).toBe("not-mounted");
     expect(cause({ ...files, membership: "0::/elsewhere\n" })).toBe("not-visible");
     expect(cause(files, "cpuacct")).toBe("not-needed");
+  });
+
+  test("what the machine has and this group not is not delegated, though newer kernels leave it out of /proc/cgroups", () => {
+    const { files, folder } = unified({ controllers: "pids" });
+    writeFileSync(join(folder, "..", "cgroup.controllers"), "memory pids\n");
+    const kernel = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t80\t1\n";
+    expect(cause({ ...files, kernel })).toBe("not-delegated");
   });
 
   test("looking changes nothing", () => {
@@ -114,6 +125,26 @@ describe("what is claimed", () => {
     expect(readFileSync(join(folder, "cgroup.subtree_control"), "utf8")).toBe("+memory");
   });
 
+  test("is kept from being taken back, by a child without processes", () => {
+    const { files, folder } = unified({ processes: `${process.pid}\n` });
+    claimController("memory", files);
+    expect(readFileSync(join(folder, "urocket-guard", "cgroup.subtree_control"), "utf8")).toBe("+memory");
+  });
+
+  test("is handed on by a host whose group has besides only who waits for it, as npx does; they move along", () => {
+    const { files, folder } = unified({ processes: `${process.ppid}\n${process.pid}\n` });
+    expect(claimController("memory", files)).toEqual({ ok: true, place: { version: 2, folder } });
+    // An ordinary file, which has what was written last.
+    expect(readFileSync(join(folder, "urocket-host", "cgroup.procs"), "utf8")).toBe(`${process.ppid}`);
+  });
+
+  test("is not where a login is: whoever leads a session in a scope starts other things too", () => {
+    const shell = lineageOf(process.pid).find(({ pid, session }) => pid === session);
+    const { files } = unified({ processes: `${shell?.pid}\n${process.pid}\n`, group: "/session-3.scope" });
+    expect(shell).toBeDefined();
+    expect(claimController("memory", files)).toMatchObject({ ok: false, cause: "occupied" });
+  });
+
   test("is taken as it is where it was handed on before", () => {
     const { files, folder } = unified({ given: "memory", processes: "" });
     expect(claimController("memory", files)).toMatchObject({ ok: true });
@@ -121,6 +152,6 @@ describe("what is claimed", () => {
   });
 
   test("is not where it cannot be", () => {
-    expect(claimController("memory", unified({ processes: "1\n" }).files)).toMatchObject({ ok: false, cause: "occupied" });
+    expect(claimController("memory", unified({ processes: `${stranger}\n` }).files)).toMatchObject({ ok: false, cause: "occupied" });
   });
 });

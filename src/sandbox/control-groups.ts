@@ -5,6 +5,7 @@
  */
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { lineageOf } from "./process-figures.ts";
 
 /** "cpuacct" only counts, and is there in version 1 alone: often together with "cpu". */
 export const controllers = ["memory", "cpu", "cpuacct", "pids"] as const;
@@ -48,6 +49,8 @@ export interface GroupFiles {
 
 /** Where a host moves itself in version 2, to hand controllers on. */
 const hostGroup = "urocket-host";
+/** A group without processes that hands controllers on to nobody, so that they cannot be taken from the group above it. */
+const guardGroup = "urocket-guard";
 
 export function ownGroupFiles(): GroupFiles {
   return {
@@ -89,6 +92,13 @@ function placed(
 const found = new Map<Controller, FoundController>();
 
 /**
+ * Claims what there is, first of all that a host does: in version 2 it can move only as long as nothing that it started is in its group.
+ */
+export function claimControllers(): void {
+  for (const controller of controllers) findController(controller);
+}
+
+/**
  * Finds this process's group of a controller and makes sure that groups can be made below it. Looked for once: it is asked for every
  * instance. In version 2 that may move this process, see `handOn`.
  */
@@ -128,13 +138,21 @@ function missing(controller: Controller, files: GroupFiles): FoundController {
 function examineV2(controller: Controller, place: ControllerPlace, files: GroupFiles): FoundController {
   const { folder } = place;
   if (!words(folder, "cgroup.controllers").includes(controller)) {
-    if (isSwitchedOff(controller, files)) return switchedOff(controller);
+    if (!isAtTop(controller, files) && isSwitchedOff(controller, files)) return switchedOff(controller);
     return fault("not-delegated", `the ${controller} controller is not delegated to ${folder}`);
   }
   const given = words(folder, "cgroup.subtree_control").includes(controller);
   // The root of the hierarchy, which has no type, may have both.
   const mayGive = given || isAlone(folder) || !existsSync(join(folder, "cgroup.type"));
   return mayGive ? { ok: true, place } : occupied(controller, folder);
+}
+
+/** Of version 2. Linux 6.14 and later leave those out of /proc/cgroups that they do not have for version 1. */
+function isAtTop(controller: Controller, { mounts }: GroupFiles): boolean {
+  const top = placed(2, "0::/", mounts, (type) => type === "cgroup2");
+  return (
+    top !== undefined && existsSync(join(top.folder, "cgroup.controllers")) && words(top.folder, "cgroup.controllers").includes(controller)
+  );
 }
 
 /** /proc/cgroups: name, hierarchy, number of groups, enabled. */
@@ -154,22 +172,45 @@ function handOn(controller: Controller, place: ControllerPlace): FoundController
   try {
     if (isAlone(folder)) leaveToChild(folder);
     writeFileSync(join(folder, "cgroup.subtree_control"), `+${controller}`);
-    return { ok: true, place };
   } catch (error) {
     return codeOf(error) === "EBUSY" ? occupied(controller, folder) : fault("not-permitted", `${folder}: ${String(error)}`);
   }
+  if (existsSync(join(folder, "cgroup.type"))) guard(controller, folder);
+  return { ok: true, place };
 }
 
-/** Nobody but this process is in it. */
+/**
+ * systemd takes controllers back from a unit that it has not delegated, whenever a property of the unit is set, and with them all limits
+ * below. The kernel refuses that while a child hands the same controllers on.
+ */
+function guard(controller: Controller, folder: string): void {
+  const child = join(folder, guardGroup);
+  try {
+    mkdirSync(child, { recursive: true });
+    writeFileSync(join(child, "cgroup.subtree_control"), `+${controller}`);
+  } catch {
+    // The limits hold all the same, as long as nobody takes the controller.
+  }
+}
+
+/** Nobody is in it but this process and those that only wait for it: npx, a script that starts it. */
 function isAlone(folder: string): boolean {
-  const inside = words(folder, "cgroup.procs");
-  return inside.length === 0 || (inside.length === 1 && (inside[0] === `${process.pid}` || inside[0] === ""));
+  const inside = processesIn(folder);
+  if (inside.every((pid) => pid === process.pid)) return true;
+  const ancestors = lineageOf(process.pid);
+  // A scope may be a login: who leads a session there is a shell, which starts other things too.
+  const waiting = folder.endsWith(".scope") ? ancestors.filter(({ pid, session }) => pid !== session) : ancestors;
+  return inside.every((one) => one === process.pid || waiting.some(({ pid }) => pid === one));
 }
 
 function leaveToChild(folder: string): void {
   const child = join(folder, hostGroup);
   mkdirSync(child, { recursive: true });
-  writeFileSync(join(child, "cgroup.procs"), `${process.pid}`);
+  for (const pid of new Set([process.pid, ...processesIn(folder)])) writeFileSync(join(child, "cgroup.procs"), `${pid}`);
+}
+
+function processesIn(folder: string): number[] {
+  return words(folder, "cgroup.procs").flatMap((pid) => (pid === "" ? [] : [Number(pid)]));
 }
 
 function switchedOff(controller: Controller): FoundController {

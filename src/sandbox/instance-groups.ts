@@ -14,7 +14,7 @@
  *
  * Limits are set when the runner is there: while it is born the host's own thread is in its groups, which no quota may stop.
  */
-import { closeSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Controller, type ControllerPlace, controllers, findController, type FoundController } from "./control-groups.ts";
@@ -137,6 +137,7 @@ export function spawnInGroups<T>(groups: InstanceGroups, start: (options: SpawnO
   const v1 = groups.births.filter(({ version }) => version === 1);
   const v2 = groups.births.find(({ version }) => version === 2);
   const entered: Birth[] = [];
+  if (v2 !== undefined && !existsSync(v2.folder)) throw new Error(`its control groups are gone: ${v2.folder}`);
   try {
     const joined = v1.every((birth) => enter(birth) && entered.push(birth) > 0);
     return { started: start(v2 === undefined ? {} : { cgroup: v2.folder }), joined };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type ControllerFault, examineController, type FoundController, type GroupFiles, ownGroupFiles } from "./control-groups.ts";
 import type { Finding } from "./finding.ts";
 import { cpuLimitWords, memoryLimitWords, notHeldWords, pidsLimitWords } from "./limit-words.ts";
+import { scopeHelps } from "./own-scope.ts";
 import type { InstanceLimits } from "./sandbox.ts";
 
 /** What is limited by a controller, in the plural and for people. */
@@ -18,6 +19,9 @@ export function examineLimits(files: GroupFiles = ownGroupFiles()): Finding[] {
 function examine(controller: Limiting, files: GroupFiles): Finding {
   const what = limited[controller];
   const found = examineController(controller, files);
+  if (!found.ok && scopeHelps(controller, files)) {
+    return { what, state: "ok", detail: "control groups, version 2: in a scope that systemd makes for the host when it starts" };
+  }
   if (!found.ok) {
     return {
       what,
@@ -62,6 +66,7 @@ export function limitsNotHeldHere(
     if (words === undefined || (controller === "pids" && countsInContainer)) return [];
     const found = examineController(controller, files);
     if (found.ok) return controller === "cpu" && !hasQuotas(found) ? [`${words} is not held: ${noQuotas}`] : [];
+    if (scopeHelps(controller, files)) return [];
     return [notHeldWords(words, controller, found.reason)];
   });
 }
@@ -98,6 +103,8 @@ function fixOf(cause: ControllerFault, controller: Limiting): string {
     case "not-mounted":
     case "not-visible":
     case "read-only":
+      if (!isInContainer() && cause === "read-only")
+        return "Run the host where they can be written (a systemd unit: without ProtectControlGroups=)";
       if (!isInContainer()) return "Mount control groups: mount -t cgroup2 none /sys/fs/cgroup";
       return "Give this container writable control groups of its own (Docker: --privileged --cgroupns=private; Kubernetes: securityContext.privileged)";
     case "not-delegated":

@@ -75,6 +75,17 @@ export function processState(pid: number): string | undefined {
   return readLine(pid)?.state;
 }
 
+/** Those that a process descends from, its parent first, each with the leader of its session. */
+export function lineageOf(pid: number): readonly { readonly pid: number; readonly session: number }[] {
+  const found: ProcessLine[] = [];
+  let line = readLine(pid);
+  while (line !== undefined && line.parent !== 0) {
+    line = readLine(line.parent);
+    if (line !== undefined) found.push(line);
+  }
+  return found;
+}
+
 /** When a process started, in ticks since boot; undefined when it is gone, or a zombie whose parent does not look after it. */
 export function processStart(pid: number): number | undefined {
   const line = readLine(pid);
