@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type ControllerFault, examineController, type FoundController, type GroupFiles, ownGroupFiles } from "./control-groups.ts";
 import type { Finding } from "./finding.ts";
 import { cpuLimitWords, memoryLimitWords, notHeldWords, pidsLimitWords } from "./limit-words.ts";
-import { scopeHelps } from "./own-scope.ts";
+import { scopeGiver, scopeHelps } from "./own-scope.ts";
 import type { InstanceLimits } from "./sandbox.ts";
 
 /** What is limited by a controller, in the plural and for people. */
@@ -19,7 +19,7 @@ export function examineLimits(files: GroupFiles = ownGroupFiles()): Finding[] {
 function examine(controller: Limiting, files: GroupFiles): Finding {
   const what = limited[controller];
   const found = examineController(controller, files);
-  if (!found.ok && scopeHelps(controller, files)) {
+  if (!found.ok && scopeHelps(controller, files, scopeGiver())) {
     return { what, state: "ok", detail: "control groups, version 2: in a scope that systemd makes for the host when it starts" };
   }
   if (!found.ok) {
@@ -66,7 +66,7 @@ export function limitsNotHeldHere(
     if (words === undefined || (controller === "pids" && countsInContainer)) return [];
     const found = examineController(controller, files);
     if (found.ok) return controller === "cpu" && !hasQuotas(found) ? [`${words} is not held: ${noQuotas}`] : [];
-    if (scopeHelps(controller, files)) return [];
+    if (scopeHelps(controller, files, scopeGiver())) return [];
     return [notHeldWords(words, controller, found.reason)];
   });
 }

@@ -1,5 +1,5 @@
 import { afterAll, expect } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { limitGroups, makeGroups, processesOfInstance, removeInstanceGroups } from "./instance-groups.ts";
 import { MemorySlots, type MemorySlot } from "./memory-slots.ts";
 import { requireThat } from "../../tests/system-tools.ts";
@@ -14,6 +14,18 @@ async function run(slot: MemorySlot, ...command: string[]): Promise<number> {
   const program = slot.spawn((options) => Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore", ...options }));
   await program.exited;
   return slot.peakBytes() ?? Number.NaN;
+}
+
+/** Of this process, as the kernel names them. */
+function openFiles(): string[] {
+  return readdirSync("/proc/self/fd").flatMap((file) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${file}`)];
+    } catch {
+      // That of the listing itself.
+      return [];
+    }
+  });
 }
 
 requirePlace("a slot tells a program's own peak, one after another", async () => {
@@ -44,6 +56,13 @@ requirePlace("the spawner itself stays where it was", async () => {
   program?.kill("SIGKILL");
   await program?.exited;
   slot?.close();
+});
+
+requirePlace("a slot that is closed leaves no file open", () => {
+  const folder = place?.folder ?? "";
+  const slot = new MemorySlots(place?.version ?? 1, folder).take();
+  slot?.close();
+  expect(openFiles().filter((path) => path.startsWith(folder))).toEqual([]);
 });
 
 requirePlace("a thread of the spawner's own that is born meanwhile is no process of the slot, and does not stay in it", async () => {

@@ -124,12 +124,21 @@ class SlotV1 implements MemorySlot {
 
 /** From Linux 6.12 `memory.peak` can be set back, per descriptor; before, a slot is a fresh group for each use. */
 function makeSlotV2(folder: string): MemorySlot {
+  const opened: number[] = [];
   try {
-    const peak = openSync(join(folder, "memory.peak"), "r+");
-    return new SlotV2(folder, peak);
+    const [peak, events] = [openIn(folder, "memory.peak", "r+", opened), openIn(folder, "memory.events", "r", opened)];
+    return new SlotV2(folder, peak, events);
   } catch {
+    // Root may open it for writing also where it cannot be written.
+    for (const file of opened) closeSync(file);
     return new FreshSlotV2(folder);
   }
+}
+
+function openIn(folder: string, name: string, flags: string, opened: number[]): number {
+  const file = openSync(join(folder, name), flags);
+  opened.push(file);
+  return file;
 }
 
 class SlotV2 implements MemorySlot {
@@ -139,10 +148,11 @@ class SlotV2 implements MemorySlot {
   #oomSeen = 0;
   #baseBytes = 0;
 
-  constructor(folder: string, peak: number) {
+  /** @throws where the peak cannot be set back. */
+  constructor(folder: string, peak: number, events: number) {
     this.#folder = folder;
     this.#peak = peak;
-    this.#events = openSync(join(folder, "memory.events"), "r");
+    this.#events = events;
     this.clear();
   }
 
@@ -179,6 +189,8 @@ class SlotV2 implements MemorySlot {
 class FreshSlotV2 implements MemorySlot {
   readonly #base: string;
   #uses = 0;
+  /** Of the group that is in use. */
+  #oomSeen = 0;
   #folder: string;
 
   constructor(base: string) {
@@ -204,10 +216,11 @@ class FreshSlotV2 implements MemorySlot {
     return readProcesses(this.#folder);
   }
 
-  /** The group is fresh for each program: whatever it counts is this one's. */
   wasOutOfMemory(): boolean {
+    const before = this.#oomSeen;
     const events = /^oom_kill (\d+)$/m.exec(readFileSync(join(this.#folder, "memory.events"), "latin1"));
-    return Number(events?.[1] ?? 0) > 0;
+    this.#oomSeen = Number(events?.[1] ?? 0);
+    return this.#oomSeen > before;
   }
 
   clear(): void {
@@ -222,6 +235,7 @@ class FreshSlotV2 implements MemorySlot {
 
   /** Beside the base, not below it: a group that hands controllers on cannot hold processes. */
   #make(): void {
+    this.#oomSeen = 0;
     this.#folder = `${this.#base}-${++this.#uses}`;
     mkdirSync(this.#folder, { recursive: true });
   }

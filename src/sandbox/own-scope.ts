@@ -39,7 +39,7 @@ export function scopeGiver(uid = process.geteuid?.() ?? 0): ScopeGiver | undefin
 }
 
 /** Whether a controller that cannot be used where this process is can be in a scope of its own. */
-export function scopeHelps(controller: Controller, files: GroupFiles = ownGroupFiles(), giver = scopeGiver()): boolean {
+export function scopeHelps(controller: Controller, files: GroupFiles, giver: ScopeGiver | undefined): boolean {
   const place = controllerFolder(controller, files);
   if (giver === undefined || place?.version !== 2 || !place.folder.endsWith(".scope")) return false;
   const found = examineController(controller, files);
