@@ -3,7 +3,6 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireRoot } from "../../tests/system-tools.ts";
-import { lineageOf } from "./process-figures.ts";
 import { claimController, controllerFolder, examineController, type GroupFiles } from "./control-groups.ts";
 
 /** More than any kernel gives a process: somebody of whom this process does not descend. */
@@ -131,18 +130,38 @@ describe("what is claimed", () => {
     expect(readFileSync(join(folder, "urocket-guard", "cgroup.subtree_control"), "utf8")).toBe("+memory");
   });
 
-  test("is handed on by a host whose group has besides only who waits for it, as npx does; they move along", () => {
-    const { files, folder } = unified({ processes: `${process.ppid}\n${process.pid}\n` });
-    expect(claimController("memory", files)).toEqual({ ok: true, place: { version: 2, folder } });
-    // An ordinary file, which has what was written last.
-    expect(readFileSync(join(folder, "urocket-host", "cgroup.procs"), "utf8")).toBe(`${process.ppid}`);
-  });
+  describe("beside others in the group", () => {
+    const [npx, shell, daemon] = [stranger, stranger + 1, stranger + 2];
+    const beside = (other: number, group: string): { readonly files: GroupFiles; readonly folder: string } => {
+      const { files, folder } = unified({ processes: `${other}\n${process.pid}\n`, group });
+      // The shell leads the session of what it started, npx and this process; the daemon another.
+      const session = shell;
+      const lineage = [
+        { pid: process.pid, session },
+        { pid: npx, session },
+        { pid: shell, session },
+        { pid: daemon, session: daemon },
+      ];
+      return { files: { ...files, lineage }, folder };
+    };
 
-  test("is not where a login is: whoever leads a session in a scope starts other things too", () => {
-    const shell = lineageOf(process.pid).find(({ pid, session }) => pid === session);
-    const { files } = unified({ processes: `${shell?.pid}\n${process.pid}\n`, group: "/session-3.scope" });
-    expect(shell).toBeDefined();
-    expect(claimController("memory", files)).toMatchObject({ ok: false, cause: "occupied" });
+    test("is handed on where these only wait for this process, as npx does and a script; they move along", () => {
+      for (const [other, group] of [
+        [npx, "/urocket.service"],
+        [shell, "/urocket.service"],
+        [npx, "/run-r1.scope"],
+      ] as const) {
+        const { files, folder } = beside(other, group);
+        expect(claimController("memory", files)).toEqual({ ok: true, place: { version: 2, folder } });
+        // An ordinary file, which has what was written last.
+        expect(readFileSync(join(folder, "urocket-host", "cgroup.procs"), "utf8")).toBe(`${other}`);
+      }
+    });
+
+    test("is not where they start other things too: a login's shell, and a daemon, such as cron", () => {
+      expect(claimController("memory", beside(shell, "/session-3.scope").files)).toMatchObject({ ok: false, cause: "occupied" });
+      expect(claimController("memory", beside(daemon, "/cron.service").files)).toMatchObject({ ok: false, cause: "occupied" });
+    });
   });
 
   test("is taken as it is where it was handed on before", () => {

@@ -45,7 +45,11 @@ export interface GroupFiles {
   readonly mounts: string;
   /** /proc/cgroups: what the kernel has. */
   readonly kernel?: string | undefined;
+  /** This process, its parent and so on upwards; absent: looked up where it matters. */
+  readonly lineage?: Lineage;
 }
+
+type Lineage = ReturnType<typeof lineageOf>;
 
 /** Where a host moves itself in version 2, to hand controllers on. */
 const hostGroup = "urocket-host";
@@ -111,7 +115,7 @@ export function findController(controller: Controller): FoundController {
 /** The same from files that are passed in. */
 export function claimController(controller: Controller, files: GroupFiles): FoundController {
   const looked = examineController(controller, files);
-  return looked.ok && looked.place.version === 2 ? handOn(controller, looked.place) : looked;
+  return looked.ok && looked.place.version === 2 ? handOn(controller, looked.place, files) : looked;
 }
 
 /** Whether groups of a controller can be made below this process's own. Changes nothing. */
@@ -143,7 +147,7 @@ function examineV2(controller: Controller, place: ControllerPlace, files: GroupF
   }
   const given = words(folder, "cgroup.subtree_control").includes(controller);
   // The root of the hierarchy, which has no type, may have both.
-  const mayGive = given || isAlone(folder) || !existsSync(join(folder, "cgroup.type"));
+  const mayGive = given || isAlone(folder, files.lineage) || !existsSync(join(folder, "cgroup.type"));
   return mayGive ? { ok: true, place } : occupied(controller, folder);
 }
 
@@ -166,11 +170,11 @@ function isSwitchedOff(controller: Controller, { kernel }: GroupFiles): boolean 
  * Version 2 lets a group have processes or controlled children, not both: where the host is alone in its group, as a
  * service with `Delegate=yes` is, it moves itself into a child and hands the controller on.
  */
-function handOn(controller: Controller, place: ControllerPlace): FoundController {
+function handOn(controller: Controller, place: ControllerPlace, { lineage }: GroupFiles): FoundController {
   const { folder } = place;
   if (words(folder, "cgroup.subtree_control").includes(controller)) return { ok: true, place };
   try {
-    if (isAlone(folder)) leaveToChild(folder);
+    if (isAlone(folder, lineage)) leaveToChild(folder);
     writeFileSync(join(folder, "cgroup.subtree_control"), `+${controller}`);
   } catch (error) {
     return codeOf(error) === "EBUSY" ? occupied(controller, folder) : fault("not-permitted", `${folder}: ${String(error)}`);
@@ -194,12 +198,13 @@ function guard(controller: Controller, folder: string): void {
 }
 
 /** Nobody is in it but this process and those that only wait for it: npx, a script that starts it. */
-function isAlone(folder: string): boolean {
+function isAlone(folder: string, lineage: Lineage = lineageOf(process.pid)): boolean {
   const inside = processesIn(folder);
   if (inside.every((pid) => pid === process.pid)) return true;
-  const ancestors = lineageOf(process.pid);
-  // A scope may be a login: who leads a session there is a shell, which starts other things too.
-  const waiting = folder.endsWith(".scope") ? ancestors.filter(({ pid, session }) => pid !== session) : ancestors;
+  const own = lineage[0]?.session;
+  // Who began another session is a daemon that starts other things too, as cron does; in a scope, which may be a login's, also who
+  // leads this one: a shell.
+  const waiting = lineage.filter(({ pid, session }) => session === own && !(folder.endsWith(".scope") && pid === session));
   return inside.every((one) => one === process.pid || waiting.some(({ pid }) => pid === one));
 }
 

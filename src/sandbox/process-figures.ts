@@ -75,14 +75,10 @@ export function processState(pid: number): string | undefined {
   return readLine(pid)?.state;
 }
 
-/** Those that a process descends from, its parent first, each with the leader of its session. */
+/** A process, its parent, and so on upwards, each with the leader of its session. */
 export function lineageOf(pid: number): readonly { readonly pid: number; readonly session: number }[] {
   const found: ProcessLine[] = [];
-  let line = readLine(pid);
-  while (line !== undefined && line.parent !== 0) {
-    line = readLine(line.parent);
-    if (line !== undefined) found.push(line);
-  }
+  for (let line = readLine(pid); line !== undefined; line = line.parent === 0 ? undefined : readLine(line.parent)) found.push(line);
   return found;
 }
 
