@@ -171,6 +171,8 @@ export abstract class Exchange implements OpenExchange, Applicant, BodyReceiver 
   }
 
   failed(reason: FailureReason, detail: string, advice?: string, limit?: LimitName): void {
+    // On a machine that is busy a runner's own clock may end a program before this one has looked at its own.
+    if (reason === "no-reply" && this.isExpired(performance.now())) return this.expire();
     this.limit = limit;
     const problem = failureProblem(reason, detail);
     this.refuse(advice === undefined ? problem : { ...problem, advice });

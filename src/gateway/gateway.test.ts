@@ -346,6 +346,18 @@ describe("a gateway", () => {
     expect([it.admission.running, it.admission.queued]).toEqual([0, 0]);
   });
 
+  test("answers 504, too, when a program was ended at the deadline before the gateway has looked at its clock", async () => {
+    const it = bed().serve("GET", "/x", { timeoutMs: 100 });
+    const response = fetch(`${it.front.url}/x`);
+    const handed = await it.reached(0);
+    for (const began = performance.now(); performance.now() - began < 150;);
+    handed.sink.failed("no-reply", "The app's instance ended the exchange without a reply");
+    expect(handed.resets).toEqual(["deadline"]);
+    expect([(await response).status, (await response).headers.get("x-urocket-error")]).toEqual([504, "deadline"]);
+    expect(await it.told(0)).toMatchObject({ status: 504 });
+    expect(it.admission.running).toBe(0);
+  });
+
   test("lets a program outlive its reply only until the deadline, and holds its place meanwhile", async () => {
     const it = bed().serve("GET", "/x", { timeoutMs: 1_000 });
     const response = fetch(`${it.front.url}/x`);
