@@ -33,6 +33,8 @@ let made = 0;
 export function makeMachine({ outside = false }: { readonly outside?: boolean } = {}): Machine {
   sweepOthers();
   const machine = makeNamespace("machine");
+  // A new namespace has it from the real machine, which may forward for other containers.
+  machine.run(["sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward"]);
   if (!outside) return { ...machine, outside: absent };
   const world = makeNamespace("outside");
   // The machine's end has a number that the other has not: between equal ones the kernel takes a second to see that both are up.

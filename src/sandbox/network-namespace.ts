@@ -117,7 +117,9 @@ function innerLines(bridge: Bridge, { wired }: Namespace): string[] {
   const { gateway6 } = bridge;
   return [
     "link set lo up",
-    "link set eth0 addrgenmode none up",
+    // Two requests: of one that does both the kernel switches the link on first, and may give it an address of its own by then.
+    "link set eth0 addrgenmode none",
+    "link set eth0 up",
     `addr add ${address}/32 dev eth0`,
     ...toGateway(bridge.gateway, "0.0.0.0/0"),
     ...(address6 === undefined || gateway6 === undefined
