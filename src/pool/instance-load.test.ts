@@ -82,7 +82,11 @@ describe("what a runner is told to serve", () => {
       channel: "stdin",
       replyPath: "/uri/{req_id}",
     });
-    expect(told.environment).toEqual({ PATH: "/urocket/bin:/usr/bin", LANG: "C" });
+    // And what else a root filesystem may have programs in.
+    expect(told.environment).toEqual({
+      PATH: "/urocket/bin:/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin",
+      LANG: "C",
+    });
     expect(told.functions).toMatchObject({ bundle: "/bundle/b.mjs", folder: "/app", env: movedEnv, secrets: "/run/secrets" });
     expect(told.service).toMatchObject({ argv: ["php", "-S", "{{host}}:{{port}}"], wd: "/app", env: movedEnv });
     expect([told.replySocket, told.siblings]).toEqual(["/run/urocket/reply.sock", "/run/urocket"]);

@@ -83,15 +83,12 @@ function movedEntries(entries: Entries, inside: Inside): Entries {
   return entries.map(([name, value]) => [name, pathVariables.has(name) ? inside(value) : value]);
 }
 
+/** A root filesystem may have its programs in these; a PATH that leaves them out, as systemd's does, is right for the host's own alone. */
+const rootFolders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"] as const;
+
 function movedEnvironment(environment: LoadHead["environment"], inside: Inside): LoadHead["environment"] {
   const { PATH: path } = environment;
-  return path === undefined
-    ? environment
-    : {
-        ...environment,
-        PATH: path
-          .split(":")
-          .map((folder) => inside(folder))
-          .join(":"),
-      };
+  if (path === undefined) return environment;
+  const folders = new Set([...path.split(":").map((folder) => inside(folder)), ...rootFolders]);
+  return { ...environment, PATH: [...folders].join(":") };
 }
