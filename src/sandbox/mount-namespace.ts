@@ -91,8 +91,8 @@ export class MountNamespace {
   }
 
   /**
-   * Keeps a process ready that binds in a fraction of the time, if this machine lets it. It enters by the shell's number, so the shell has to
-   * have answered: before, it is still in the machine's own namespace.
+   * Keeps a process ready that binds in a fraction of the time, if this machine lets it. It enters by the shell's number, so
+   * the shell has to have answered: before, it is still in the machine's own namespace.
    */
   async hurry(): Promise<void> {
     if (this.#mounter !== undefined) return;
