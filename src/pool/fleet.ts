@@ -131,11 +131,12 @@ export class Fleet {
     for (const { instance } of this.members.all) if (instance.watched || instance.open > 0) instance.beat();
   }
 
-  /** Stops what has been idle for long enough, and freezes what has been for a while. @param wanted so many stay, however idle. */
+  /** Stops what has been idle for long enough, and freezes what has been for a while. @param wanted so many are not stopped, however idle. */
   settle(wanted = 0): void {
-    for (const member of this.#settling(wanted)) {
+    let tooMany = this.members.staying - Math.max(wanted, this.#options.min);
+    for (const member of this.#settling()) {
       const { instance } = member;
-      if (instance.idleMs >= this.#options.idleMs) this.#dismiss(member, undefined);
+      if (instance.idleMs >= this.#options.idleMs && tooMany-- > 0) this.#dismiss(member, undefined);
       else if (this.#mayFreeze && instance.idleMs >= this.#freezeAfterMs && instance.freeze()) this.members.sort();
     }
   }
@@ -184,8 +185,8 @@ export class Fleet {
   }
 
   /** Those without work that are not kept. */
-  #settling(wanted = 0): readonly Member[] {
-    return this.#idle().slice(0, Math.max(0, this.members.staying - Math.max(wanted, this.#options.min)));
+  #settling(): readonly Member[] {
+    return this.#idle().slice(0, Math.max(0, this.members.staying - this.#options.min));
   }
 
   /** Those without work that may leave now, the longest idle first. */

@@ -498,11 +498,9 @@ function environmentOf(pid: number): string {
   }
 }
 
-/** Control groups of an instance, in every hierarchy. */
+/** Control groups of an instance, in every hierarchy. By find(1), which does not mind that others' come and go meanwhile. */
 function groupsOf(instance: string): string[] {
-  return readMounts()
-    .filter(({ type }) => type === "cgroup" || type === "cgroup2")
-    .flatMap(({ point }) =>
-      [...new Bun.Glob(`**/urocket-*${instance}`).scanSync({ cwd: point, onlyFiles: false })].map((name) => join(point, name)),
-    );
+  const points = readMounts().flatMap(({ type, point }) => (type === "cgroup" || type === "cgroup2" ? [point] : []));
+  const { stdout } = Bun.spawnSync(["find", ...points, "-type", "d", "-name", `urocket-*${instance}`], { stderr: "ignore" });
+  return stdout.toString().split("\n").filter(Boolean);
 }
