@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { appendFileSync, chmodSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type AppFolder, appOf } from "../../tests/app-folder.ts";
 import { eventually } from "../../tests/eventually.ts";
@@ -57,6 +57,15 @@ test("a port that is taken is told with what to do, exit 1", async () => {
   expect(code).toBe(1);
   expect(stderr).toMatch(new RegExp(`error: .*${host.port}`));
   expect(stderr).toMatch(/\n {2}.*--port/);
+});
+
+test("a port that is taken is told before an instance is started", async () => {
+  const source = 'require("node:fs").writeFileSync("started", ""); Bun.serve({ port: process.env.PORT, fetch: () => new Response() });';
+  const app = appOf({ "urocket-service.yaml": "service: { cmd: bun server.ts }\n", "server.ts": source });
+  apps.push(app);
+  await using host = await serve(slowApp());
+  expect((await urocket(["serve", app.folder, "--port", String(host.port)])).code).toBe(1);
+  expect(existsSync(app.path("started"))).toBeFalse();
 });
 
 test("an address that is not this machine's is told, exit 1", async () => {

@@ -32,6 +32,11 @@ export function openHttpFront(options: FrontOptions, handler: FrontHandler): Fro
   return front;
 }
 
+/** Listens for no longer than it takes to know that it can. @throws as `openHttpFront`. */
+export function tryListening(hostname: string, port: number): void {
+  Bun.listen({ hostname, port, socket: { data: () => {} } }).stop(true);
+}
+
 /** Connections over the maximum that are told so at a time; more are closed without a word. */
 const refusedConnectionsMax = 256;
 

@@ -8,7 +8,7 @@ import { RunnerBundle } from "../build/runner-bundle.ts";
 import { isDiskFull } from "../core/system-error.ts";
 import type { Front } from "../gateway/front.ts";
 import { Gateway } from "../gateway/gateway.ts";
-import { openHttpFront } from "../gateway/http-front.ts";
+import { openHttpFront, tryListening } from "../gateway/http-front.ts";
 import { connectionsWithin } from "../gateway/http-limits.ts";
 import type { ServedOperation } from "../gateway/operation.ts";
 import type { Pages } from "../gateway/pages.ts";
@@ -61,8 +61,8 @@ export async function startHost(settings: HostSettings): Promise<StartOutcome> {
     const loaded = await loadApps(settings, folder.builds);
     inputs = loaded.ok ? loaded.apps.flatMap(filesOf) : loaded.inputs;
     if (!loaded.ok) return await failed({ kind: "configuration", problems: loaded.problems });
-    const unknown = await findAddress(settings.address);
-    if (unknown !== undefined) return await failed(unknown);
+    const untaken = (await findAddress(settings.address)) ?? tryAddress(settings);
+    if (untaken !== undefined) return await failed(untaken);
     settings.onLoaded?.(inputs);
     await host.start(loaded.apps);
     return { ok: true, host, warnings: loaded.apps.flatMap((app) => app.warnings) };
@@ -87,6 +87,16 @@ async function findAddress(address: string): Promise<StartFailure | undefined> {
       message: `Cannot find the address ${address}: no host is known by that name`,
       hint: "Choose 127.0.0.1, 0.0.0.0, localhost or one that 'ip addr' shows with --address",
     };
+  }
+}
+
+/** Before anything is started that would be in vain; the front, which listens when the apps are up, has the last word. */
+function tryAddress({ address, port }: HostSettings): StartFailure | undefined {
+  try {
+    tryListening(address, port);
+    return undefined;
+  } catch (error) {
+    return httpListenFailure(error, { address, port }).failure;
   }
 }
 
