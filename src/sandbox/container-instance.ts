@@ -7,13 +7,13 @@ import { reasonOf } from "../core/system-error.ts";
 import { kernelLacks } from "./container-kernel.ts";
 import { FrozenGuard } from "./frozen-guard.ts";
 import {
+  clearInstanceGroups,
   endProcess,
   type InstanceGroups,
   limitGroups,
   makeGroups,
   noGroups,
   processesOfInstance,
-  removeInstanceGroups,
   spawnInGroups,
 } from "./instance-groups.ts";
 import { keepTail } from "./last-words.ts";
@@ -27,8 +27,6 @@ const killMs = 2_000;
 const releaseAfterMs = 100;
 /** How often it is looked whether its init is there, in ms: in case somebody else holds its stderr. */
 const lookMs = 2_000;
-/** Rounds of removing its groups. */
-const removalRoundsMax = 50;
 const guard = new FrozenGuard();
 
 /** How one is made, by its sandbox. */
@@ -154,10 +152,7 @@ export class Container implements RunnerProcess {
 
   async remove(): Promise<void> {
     this.#endAll();
-    for (let round = 0; round < removalRoundsMax && !removeInstanceGroups(this.#groups); round++) {
-      for (const pid of processesOfInstance(this.#groups)) endProcess(pid);
-      await Bun.sleep(round);
-    }
+    await clearInstanceGroups(this.#groups);
     await this.#making.remove();
     await this.#network?.remove();
   }

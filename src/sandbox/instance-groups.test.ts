@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { requireThat } from "../../tests/system-tools.ts";
@@ -7,6 +7,7 @@ import { endThread, threadThatWaits } from "../../tests/waiting-thread.ts";
 import { type Controller, controllerFolder, type FoundController, ownGroupFiles } from "./control-groups.ts";
 import { groupName, isAbandoned } from "./group-names.ts";
 import {
+  clearInstanceGroups,
   joinInstanceGroups,
   limitGroups,
   makeGroups,
@@ -171,6 +172,19 @@ describe("the kernel's own groups", () => {
     for (const { folder } of groups.births) expect(readFileSync(join(folder, "cgroup.procs"), "utf8")).toBe("");
     expect(removeInstanceGroups(groups)).toBe(true);
     await endThread(worker);
+  });
+
+  requireGroups("are cleared of whatever is in them, and a thread of the host's own goes home", async () => {
+    const groups = makeGroups(crypto.randomUUID(), "process");
+    const left = Bun.spawn(["sleep", "1000"]);
+    await joinInstanceGroups(groups, left.pid);
+    const [thread = ""] = readdirSync("/proc/self/task").filter((id) => Number(id) !== process.pid);
+    const strays = groups.births.filter(({ version }) => version === 1);
+    for (const { folder } of strays) writeFileSync(join(folder, "tasks"), thread);
+    await clearInstanceGroups(groups);
+    await left.exited;
+    expect(left.signalCode).toBe("SIGKILL");
+    for (const folder of groups.folders) expect(existsSync(folder)).toBe(false);
   });
 
   requireGroups("who was not born in them can be moved there", async () => {

@@ -28,6 +28,8 @@ import type { UsageFolder, UsageFolders } from "./usage.ts";
 
 /** How deep groups are looked through when an instance's are removed. */
 const depthMax = 3;
+/** Rounds of removing an instance's groups, each a millisecond longer than the one before. */
+const clearingRoundsMax = 50;
 
 export interface InstanceGroups {
   /** Where the runner belongs. */
@@ -165,6 +167,15 @@ export function processesOfInstance(groups: InstanceGroups): number[] {
 /** Removes an instance's groups. False: a process is still in one of them; try again when it is gone. */
 export function removeInstanceGroups(groups: InstanceGroups): boolean {
   return groups.folders.map(removeTree).every(Boolean);
+}
+
+/** Ends whatever is in an instance's groups, and removes them; what resists for too long is left to the next host's sweep. */
+export async function clearInstanceGroups(groups: InstanceGroups): Promise<void> {
+  for (let round = 0; round < clearingRoundsMax && !removeInstanceGroups(groups); round++) {
+    for (const { version, folder, home } of groups.births) if (version === 1 && existsSync(folder)) bringHome(folder, home);
+    for (const pid of processesOfInstance(groups)) endProcess(pid);
+    await Bun.sleep(round);
+  }
 }
 
 /** Kills a process, if it is there. */

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { reasonOf } from "../core/system-error.ts";
 import { FrozenGuard } from "./frozen-guard.ts";
 import {
+  clearInstanceGroups,
   endProcess,
   type InstanceGroups,
   joinInstanceGroups,
@@ -108,23 +109,15 @@ class RunnerChild implements RunnerProcess {
     await this.#joined.catch(() => {});
     // A spare that never was an app's has started nothing.
     if (this.#confined) await endLeftovers(this.pid, this.#instance, this.#groups);
-    this.#removeGroups();
+    await clearInstanceGroups(this.#groups);
   }
 
   #spawn(options: RunnerOptions): { started: Child; joined: boolean } {
     try {
       return spawnInGroups(this.#groups, (group) => spawnRunner(options, group));
     } catch (error) {
-      this.#removeGroups();
-      throw error;
-    }
-  }
-
-  #removeGroups(): void {
-    try {
       removeInstanceGroups(this.#groups);
-    } catch {
-      // The next host's start sweeps them.
+      throw error;
     }
   }
 }
