@@ -305,6 +305,26 @@ requireRoot("says where the disk is full, and what to do", async () => {
   });
 });
 
+requireRoot("says where data cannot be kept, and what to do", async () => {
+  const app = appOf({ "urocket-service.yaml": 'data: true\nservice: { cmd: "true" }\n', "full/none": "" });
+  apps.push(app);
+  const full = app.path("full");
+  // A folder takes no room, only an inode.
+  const none = `mount -t tmpfs -o nr_inodes=1 tmpfs ${full}`;
+  expect(await serveWhere(none, app.folder, "--data", join(full, "new"))).toEqual({
+    code: 1,
+    err: expect.stringMatching(
+      /^error: Cannot make the data folder .*\/full\/new\/data\/[^ ]+: no space is left on the disk\n {2}Make room/,
+    ) as string,
+  });
+  expect(await serveWhere("", app.folder, "--data", "/proc/new")).toEqual({
+    code: 1,
+    err: expect.stringMatching(
+      /^error: Cannot make the data folder \/proc\/new\/data\/[^ ]+: there is no such file\n {2}Let this user/,
+    ) as string,
+  });
+});
+
 const requireContainerTools = requireTool("unshare", "runc", "crun", "nft", "ip", "tini");
 
 requireContainerTools("says that there is no room for what containers are made of", async () => {

@@ -117,6 +117,7 @@ export type StartFailure =
         | "address-not-allowed"
         | "address-not-found"
         | "instance-failed"
+        | "no-data-folder"
         | "no-run-folder"
         | "no-sandbox"
         | "reply-socket-in-use";

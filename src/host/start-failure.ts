@@ -5,6 +5,7 @@ import type { ServedOperation } from "../gateway/operation.ts";
 import { RouteConflict } from "../gateway/router.ts";
 import { InstanceFailure } from "../pool/instance.ts";
 import { fullRunFolderHint, SandboxFailure } from "../sandbox/sandbox-failure.ts";
+import { DataFolderFailure } from "./app-data.ts";
 import type { StartFailure } from "./host.ts";
 import { RunFolderFailure } from "./run-folder.ts";
 
@@ -31,11 +32,12 @@ export function toStartFailure(error: unknown): StartFailure {
     return { kind: code, message, hint };
   }
   if (error instanceof SandboxFailure) return { kind: "no-sandbox", message: error.message, hint: error.hint };
+  if (error instanceof DataFolderFailure) return { kind: "no-data-folder", message: error.message, hint: error.hint };
   if (error instanceof RunFolderFailure) return { kind: "no-run-folder", message: error.message, hint: error.hint };
   return { kind: "instance-failed", message: messageOf(error) };
 }
 
-/** All that a host writes while it starts is below it. */
+/** All that a host writes while it starts is below it, but for apps' data. */
 export function fullRunFolder(folder: string, error: unknown): StartFailure {
   const message = `Cannot write to the run folder ${folder}: ${reasonOf(error)}`;
   return { kind: "no-run-folder", message, hint: fullRunFolderHint };
@@ -82,7 +84,7 @@ export function revisionProblem(error: unknown, file: string): Diagnostic {
 }
 
 function hintOf(error: unknown): { readonly hint?: string } {
-  const hints = error instanceof InstanceFailure || error instanceof SandboxFailure;
+  const hints = error instanceof InstanceFailure || error instanceof SandboxFailure || error instanceof DataFolderFailure;
   return hints && error.hint !== undefined ? { hint: error.hint } : {};
 }
 
